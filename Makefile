@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# make help lists what there is.
+
+# normal or debug: the kernel that is built. User space is built once, against
+# the types of the normal one.
+CONFIG ?= normal
+CLANG ?= clang-19
+CLANG_OLD ?= clang-14
+LLVM_STRIP ?= $(subst clang,llvm-strip,$(CLANG))
+JOBS ?= $(shell nproc)
+
+CC := $(if $(shell command -v ccache),ccache )gcc
+SRC := $(CURDIR)/build/linux
+VMLINUX := build/kernel/vmlinux
+BTF := $(CURDIR)/build/vmlinux.btf
+SELFTESTS := $(CURDIR)/build/selftests
+DEMO := $(CURDIR)/build/demo
+
+FRAGMENTS := configs/arena.config configs/vm.config
+KBUILD = $(MAKE) -C $(SRC) O=$(CURDIR)/$(1) CC="$(CC)" -j$(JOBS) bzImage
+
+.PHONY: all
+all: initramfs $(if $(filter debug,$(CONFIG)),kernel-debug)
+
+.PHONY: help
+help:
+	@echo 'make                 kernel, selftests, demonstration and initramfs, in build/'
+	@echo 'make CONFIG=debug    the same, and the debug kernel'
+	@echo 'make test            every test; the last line counts them'
+	@echo 'make test-debug      the arena selftests on the debug kernel'
+	@echo 'make test-each       builds and boots the kernel after each single patch'
+	@echo 'make refresh         writes build/linux and edited files to patches/6.1'
+	@echo 'make clean           removes what was built, but not the kernel tree'
+	@echo 'make distclean       removes build/, and commits in build/linux with it'
+	@echo 'make help            this list'
+	@echo
+	@echo 'LINUX=DIR            base on this kernel source in place of Debian'"'"'s'
+	@echo 'CLANG=clang-N        for BPF programs, 19 or newer ($(CLANG))'
+	@echo 'CLANG_OLD=clang-N    for BPF programs without address spaces ($(CLANG_OLD))'
+	@echo 'JOBS=N               parallel jobs ($(JOBS))'
+	@echo
+	@echo './vmtest.sh -h       about the virtual machine'
+
+.PHONY: tree
+tree:
+	@scripts/tree.sh
+
+# The number of steps of a first build, for the progress report.
+.PHONY: kernel
+kernel: tree
+	@scripts/config.sh $(SRC) build/kernel $(FRAGMENTS)
+	@scripts/progress.sh kernel $(if $(wildcard $(VMLINUX)),0,1780) \
+		$(call KBUILD,build/kernel)
+
+.PHONY: kernel-debug
+kernel-debug: tree
+	@scripts/config.sh $(SRC) build/kernel-debug $(FRAGMENTS) configs/debug.config
+	@scripts/progress.sh kernel-debug \
+		$(if $(wildcard build/kernel-debug/vmlinux),0,1850) \
+		$(call KBUILD,build/kernel-debug)
+
+# What user space sees of the kernel. It changes less often than the kernel.
+.PHONY: btf
+btf: kernel
+	@objcopy --only-section=.BTF --dump-section .BTF=$(BTF).new \
+		$(VMLINUX) $(BTF).elf 2>/dev/null; rm $(BTF).elf
+	@if cmp -s $(BTF).new $(BTF); then rm $(BTF).new; else mv $(BTF).new $(BTF); fi
+
+.PHONY: selftests
+selftests: btf
+	@mkdir -p $(SELFTESTS)
+	@scripts/progress.sh selftests 0 \
+		$(MAKE) -C $(SRC)/tools/testing/selftests/bpf -j$(JOBS) test_progs \
+		TEST_FILTER=arena OUTPUT=$(SELFTESTS) VMLINUX_BTF=$(BTF) \
+		CLANG=$(CLANG) CLANG_OLD=$(CLANG_OLD) LLVM_STRIP=$(LLVM_STRIP)
+
+.PHONY: demo
+demo: btf
+	@mkdir -p $(DEMO)
+	@scripts/progress.sh demo 0 \
+		$(MAKE) -C $(SRC)/tools/bpf/arena -j$(JOBS) \
+		OUTPUT=$(DEMO)/ VMLINUX_BTF=$(BTF) CLANG=$(CLANG) \
+		LLVM_STRIP=$(LLVM_STRIP)
+
+.PHONY: initramfs
+initramfs: selftests demo
+	@scripts/initramfs.sh build/vm/initramfs.cpio $(SELFTESTS)/test_progs \
+		$(SELFTESTS)/*.bpf.o $(SELFTESTS)/tools/sbin/bpftool $(DEMO)/arena-demo
+
+.PHONY: refresh
+refresh:
+	@scripts/refresh.sh
+
+.PHONY: test
+test:
+	@tests/run.sh
+
+.PHONY: test-debug
+test-debug:
+	VM_TIMEOUT=$${VM_TIMEOUT:-5400} ./vmtest.sh -c debug -- test_progs -t arena
+
+.PHONY: test-each
+test-each: all
+	@scripts/test-each.sh
+
+.PHONY: clean
+clean:
+	rm -rf $(filter-out build/linux,$(wildcard build/*))
+
+.PHONY: distclean
+distclean:
+	rm -rf build

@@ -1,0 +1,1049 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * BPF arena: sparse memory, up to 4 GiB, that programs and user space share and
+ * address with the same pointers.
+ *
+ * A user address is valid in all processes that map the arena, since all map it
+ * at the same place, and the range crosses no 4 GiB boundary. So the low 32 bits
+ * identify a byte. The kernel reserves a window of 4 GiB: a program's access to
+ * a pointer is one to the start of the window plus the pointer's low 32 bits.
+ * The verifier and the JIT see to it that no access can leave the window and its
+ * guards, and that one that finds no page is caught: it reads zero, or is lost.
+ *
+ * The arena consists of parts that know nothing of each other:
+ *
+ * arena_space.c  which page offsets are taken
+ * arena_kmap.c   which page is at an offset, in the kernel's page tables
+ * arena_stock.c  where pages come from, also where nobody may allocate any
+ * the core mm    who has mapped a page in user space: all files of the map share
+ *                an address_space that is the arena's own
+ *
+ * Life of a page. An allocation takes offsets, puts a page at each, and when all
+ * are there it publishes them. User space that touches a free offset does the
+ * same with one page. A free parks the pages and gives the offsets back: the
+ * page stays where it was, out of reach, for the next allocation that takes the
+ * same offset. That is why allocation and free, which follow each other often,
+ * neither flush a TLB nor see the page allocator nor any lock. A worker looks
+ * twice a second for pages that have been parked for long, and only then
+ * unmaps, flushes and frees, many at a time.
+ *
+ * Locks. A program can be anywhere when it calls, so the parts have no locks in
+ * paths that do not sleep. Those that do sleep, take
+ *
+ *   mmap_lock
+ *     arena->lock                        the arena's address is set once
+ *     mapping.invalidate_lock            shared: a user fault, from look-up to
+ *                                        mapping; exclusive: a free that unmaps
+ *       mapping.i_mmap_rwsem, page table locks, in the core mm
+ *
+ * and never the other way round.
+ */
+#include <linux/bitops.h>
+#include <linux/bpf.h>
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
+#include <linux/err.h>
+#include <linux/filter.h>
+#include <linux/fs.h>
+#include <linux/irq_work.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/mutex.h>
+#include <linux/overflow.h>
+#include <linux/pagemap.h>
+#include <linux/sizes.h>
+#include <linux/uaccess.h>
+#include <linux/workqueue.h>
+#include "arena.h"
+#include "arena_space.h"
+
+/* How often to look for parked pages; they leave at the second look. */
+#define ARENA_TRIM_PERIOD	(HZ / 2)
+
+/* So many pages are mapped at a user fault, if they exist and are aligned. */
+#define ARENA_FAULT_AROUND	16U
+
+/* How often an allocation begins anew: pages in its way should be rare. */
+#define ARENA_ALLOC_TRIES	4
+
+/* What a caller in any context asks the worker to do */
+enum arena_request {
+	ARENA_REQ_REFILL,
+	ARENA_REQ_UNMAP,
+	ARENA_REQ_TRIM,
+};
+
+/*
+ * Programs read @map and @user_vm_start through the pointer to the map: name
+ * and type of both are ABI.
+ */
+struct bpf_arena {
+	struct bpf_map map;
+	u64 user_vm_start;	/* 0 until it is known, then never changed */
+	u64 user_vm_end;
+	u32 nr_pages;
+	struct mutex lock;	/* see the top of the file */
+	struct address_space mapping;
+	struct arena_space space;
+	void *space_mem;
+	struct arena_kmap kmap;
+	struct arena_stock stock;
+	unsigned long requests;
+	struct irq_work refill_irq_work;
+	struct work_struct refill_work;
+	struct irq_work trim_irq_work;
+	struct delayed_work trim_work;
+};
+
+static struct lock_class_key arena_invalidate_key;
+
+static struct bpf_arena *to_arena(const struct bpf_map *map)
+{
+	return container_of(map, struct bpf_arena, map);
+}
+
+/*
+ * The map's address. Known from map_extra at creation, or from the first mmap().
+ */
+
+static bool crosses_4g(u64 start, u64 len)
+{
+	return upper_32_bits(start) != upper_32_bits(start + len - 1);
+}
+
+static int set_range(struct bpf_arena *arena, u64 start, u64 len)
+{
+	u32 nr_pages = len >> PAGE_SHIFT;
+	int err;
+
+	err = arena_kmap_set_range(&arena->kmap, lower_32_bits(start), nr_pages);
+	if (err)
+		return err;
+
+	arena_space_init(&arena->space, arena->space_mem, nr_pages);
+	arena->nr_pages = nr_pages;
+	arena->user_vm_end = start + len;
+	/* Whoever sees the address may use all that comes before */
+	smp_store_release(&arena->user_vm_start, start);
+
+	return 0;
+}
+
+/* Refuse a user range that is not the arena's, or make it the arena's. */
+static int fix_range(struct bpf_arena *arena, u64 start, u64 len)
+{
+	struct mem_cgroup *old_memcg;
+	int err = 0;
+
+	mutex_lock(&arena->lock);
+	if (arena->user_vm_start) {
+		if (arena->user_vm_start != start ||
+		    arena->user_vm_end != start + len)
+			err = -EBUSY;
+	} else if (len > (u64)arena->map.max_entries << PAGE_SHIFT) {
+		err = -E2BIG;
+	} else if (!start) {
+		err = -EINVAL;
+	} else if (crosses_4g(start, len)) {
+		err = -ERANGE;
+	} else {
+		old_memcg = bpf_map_memcg_enter(&arena->map);
+		err = set_range(arena, start, len);
+		bpf_map_memcg_exit(old_memcg);
+	}
+	mutex_unlock(&arena->lock);
+
+	return err;
+}
+
+static unsigned long find_area(struct file *filp, unsigned long addr,
+			       unsigned long len, unsigned long flags)
+{
+	return current->mm->get_unmapped_area(filp, addr, len, 0, flags);
+}
+
+static unsigned long arena_get_unmapped_area(struct file *filp,
+					     unsigned long addr,
+					     unsigned long len,
+					     unsigned long pgoff,
+					     unsigned long flags)
+{
+	struct bpf_arena *arena = to_arena(filp->private_data);
+	u64 start = bpf_arena_get_user_vm_start(arena);
+	unsigned long ret;
+
+	if (pgoff)
+		return -EINVAL;
+	if (len > (u64)arena->map.max_entries << PAGE_SHIFT)
+		return -E2BIG;
+
+	if (start) {
+		/* An address that was asked for at creation must be given */
+		int err = arena->map.map_extra ? -EINVAL : -EBUSY;
+
+		if (!addr && err == -EBUSY)
+			addr = start;
+		if (addr != start || len != arena->user_vm_end - start)
+			return err;
+		return find_area(filp, addr, len, flags);
+	}
+
+	ret = find_area(filp, addr, len, flags);
+	if (IS_ERR_VALUE(ret) || !crosses_4g(ret, len))
+		return ret;
+	if (flags & MAP_FIXED)
+		return -ERANGE;
+
+	/* Twice the length has room for it on one side of the boundary */
+	ret = find_area(filp, 0, 2 * len, flags);
+	if (IS_ERR_VALUE(ret) || !crosses_4g(ret, len))
+		return ret;
+
+	return round_up(ret, SZ_4G);
+}
+
+/*
+ * Requests to the workers. A caller in NMI cannot queue work, but it can queue
+ * an irq_work that does. A bit is set from the first request until the worker
+ * begins (to trim) or has ended (to refill), so that nobody asks twice.
+ */
+
+static bool requested(struct bpf_arena *arena, enum arena_request req)
+{
+	return test_bit(req, &arena->requests) ||
+	       test_and_set_bit(req, &arena->requests);
+}
+
+static void request_refill(struct bpf_arena *arena)
+{
+	if (requested(arena, ARENA_REQ_REFILL))
+		return;
+	/* It charges the map's memory cgroup, which a map without users lacks */
+	bpf_map_inc(&arena->map);
+	irq_work_queue(&arena->refill_irq_work);
+}
+
+/* @req: ARENA_REQ_TRIM, in a while, or ARENA_REQ_UNMAP, now */
+static void request_trim(struct bpf_arena *arena, enum arena_request req)
+{
+	if (!requested(arena, req))
+		irq_work_queue(&arena->trim_irq_work);
+}
+
+static void arena_refill_irq_work(struct irq_work *work)
+{
+	struct bpf_arena *arena = container_of(work, struct bpf_arena,
+					       refill_irq_work);
+
+	queue_work(system_unbound_wq, &arena->refill_work);
+}
+
+static void arena_trim_irq_work(struct irq_work *work)
+{
+	struct bpf_arena *arena = container_of(work, struct bpf_arena,
+					       trim_irq_work);
+
+	if (test_bit(ARENA_REQ_UNMAP, &arena->requests))
+		mod_delayed_work(system_unbound_wq, &arena->trim_work, 0);
+	else
+		queue_delayed_work(system_unbound_wq, &arena->trim_work,
+				   ARENA_TRIM_PERIOD);
+}
+
+static void give_offset(struct arena_kmap *kmap, u32 idx)
+{
+	struct bpf_arena *arena = container_of(kmap, struct bpf_arena, kmap);
+
+	arena_space_give(&arena->space, idx, 1);
+}
+
+static bool arena_trim(struct bpf_arena *arena, bool all)
+{
+	bool more;
+
+	filemap_invalidate_lock(&arena->mapping);
+	more = arena_kmap_trim(&arena->kmap, &arena->mapping, all, give_offset);
+	filemap_invalidate_unlock(&arena->mapping);
+
+	return more;
+}
+
+static void arena_trim_work(struct work_struct *work)
+{
+	struct bpf_arena *arena = container_of(to_delayed_work(work),
+					       struct bpf_arena, trim_work);
+
+	clear_bit(ARENA_REQ_UNMAP, &arena->requests);
+	clear_bit(ARENA_REQ_TRIM, &arena->requests);
+	/* Who parks a page that is not seen below asks again */
+	smp_mb__after_atomic();
+
+	if (arena_trim(arena, false) &&
+	    !test_and_set_bit(ARENA_REQ_TRIM, &arena->requests))
+		queue_delayed_work(system_unbound_wq, &arena->trim_work,
+				   ARENA_TRIM_PERIOD);
+}
+
+static void arena_refill_work(struct work_struct *work)
+{
+	struct bpf_arena *arena = container_of(work, struct bpf_arena,
+					       refill_work);
+
+	/* Parked pages count against the same limit */
+	if (arena_stock_fill(&arena->stock, &arena->map)) {
+		arena_trim(arena, true);
+		arena_stock_fill(&arena->stock, &arena->map);
+	}
+	clear_bit(ARENA_REQ_REFILL, &arena->requests);
+	bpf_map_put(&arena->map);
+}
+
+/*
+ * Allocation.
+ */
+
+static struct page *new_page(struct bpf_arena *arena, int node, bool may_sleep)
+{
+	struct page *page;
+
+	if (!may_sleep) {
+		page = arena_stock_get(&arena->stock);
+		if (arena_stock_low(&arena->stock))
+			request_refill(arena);
+		return page;
+	}
+
+	return arena_page_alloc(&arena->map, node);
+}
+
+/* Have a zeroed page at an offset that the caller has taken. */
+static int claim_page(struct bpf_arena *arena, u32 idx, int node,
+		      bool may_sleep)
+{
+	struct page *page;
+
+	page = arena_kmap_claim_parked(&arena->kmap, idx);
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	if (page) {
+		clear_page(page_address(page));
+		return 0;
+	}
+
+	page = new_page(arena, node, may_sleep);
+	if (!page)
+		return -ENOMEM;
+	arena_kmap_claim(&arena->kmap, idx, page);
+
+	return 0;
+}
+
+/*
+ * Undo what populate() has done in [@start, @end), all of which is taken: pages
+ * up to @failed are claimed. If that one is pinned, it stays taken.
+ */
+static void unpopulate(struct bpf_arena *arena, u32 start, u32 end, u32 failed,
+		       bool pinned)
+{
+	u32 idx;
+
+	for (idx = start; idx < failed; idx++)
+		arena_kmap_unclaim(&arena->kmap, idx);
+	if (failed > start)
+		arena_space_give(&arena->space, start, failed - start);
+	if (pinned)
+		failed++;
+	if (end > failed)
+		arena_space_give(&arena->space, failed, end - failed);
+	request_trim(arena, ARENA_REQ_TRIM);
+}
+
+/*
+ * Give [@start, @start + @n), which the caller has taken, its pages, and let
+ * everybody see them: all or none. After an error the range is free again, but for
+ * a pinned page, if it was that (-EAGAIN).
+ */
+static int populate(struct bpf_arena *arena, u32 start, u32 n, int node,
+		    bool may_sleep)
+{
+	u32 idx, end = start + n;
+	int err;
+
+	for (idx = start; idx < end; idx++) {
+		err = claim_page(arena, idx, node, may_sleep);
+		if (err) {
+			unpopulate(arena, start, end, idx, err == -EAGAIN);
+			return err;
+		}
+		if (may_sleep)
+			cond_resched();
+	}
+	for (idx = start; idx < end; idx++)
+		arena_kmap_publish(&arena->kmap, idx);
+
+	return 0;
+}
+
+/*
+ * Translate what a program says is the address of an arena page. Only the low
+ * 32 bits count: it may come from before or after a cast.
+ */
+static s64 to_offset(const struct bpf_arena *arena, const void *addr)
+{
+	return (s64)lower_32_bits((unsigned long)addr) -
+	       lower_32_bits(arena->user_vm_start);
+}
+
+/* Take @n pages at @addr, or where they fit. Returns a page offset or error. */
+static long take_pages(struct bpf_arena *arena, const void *addr, u32 n)
+{
+	s64 off;
+	int err;
+
+	if (!addr)
+		return arena_space_alloc(&arena->space, n);
+
+	off = to_offset(arena, addr);
+	if (off < 0 || offset_in_page(off))
+		return -EINVAL;
+	off >>= PAGE_SHIFT;
+	if (off + n > arena->nr_pages)
+		return -EINVAL;
+	err = arena_space_take(&arena->space, off, n);
+
+	return err ?: off;
+}
+
+/*
+ * Returns a page offset or error. Who may sleep gets the pages that are parked
+ * elsewhere out of the way, if they may be what is missing. Everybody else can
+ * only go round a pinned one.
+ */
+static long take_and_populate(struct bpf_arena *arena, const void *addr, u32 n,
+			      int node, bool may_sleep)
+{
+	int err = 0, tries;
+	long start;
+
+	for (tries = 0; tries < ARENA_ALLOC_TRIES; tries++) {
+		start = take_pages(arena, addr, n);
+		if (start < 0)
+			return start;
+		err = populate(arena, start, n, node, may_sleep);
+		if (!err)
+			return start;
+		if (err == -ENOMEM && (!may_sleep || tries))
+			break;
+		if (may_sleep)
+			arena_trim(arena, true);
+	}
+
+	return err;
+}
+
+static void *alloc_pages_at(struct bpf_map *map, const void *addr, u32 n,
+			    int node, u64 flags, bool may_sleep)
+{
+	struct bpf_arena *arena;
+	long start;
+
+	if (map->map_type != BPF_MAP_TYPE_ARENA || flags)
+		return NULL;
+	if (node != NUMA_NO_NODE &&
+	    ((u32)node >= nr_node_ids || !node_online(node)))
+		return NULL;
+	arena = to_arena(map);
+	if (!n || n > arena->nr_pages)
+		return NULL;
+
+	start = take_and_populate(arena, addr, n, node, may_sleep);
+	if (start < 0)
+		return NULL;
+
+	return (void *)(unsigned long)(arena->user_vm_start +
+				       ((u64)start << PAGE_SHIFT));
+}
+
+/*
+ * Free.
+ */
+
+/* What has been freed, as ranges of page offsets that may have holes */
+struct freed {
+	u32 first, end;			/* parked */
+	u32 mapped_first, mapped_end;	/* and mapped by user space */
+};
+
+/* Park the pages of a word of offsets. */
+static void free_word(struct bpf_arena *arena, u32 word, unsigned long mask,
+		      struct freed *freed)
+{
+	unsigned long taken = arena_space_taken_word(&arena->space, word) & mask;
+	unsigned long bit, parked = 0;
+
+	for_each_set_bit(bit, &taken, BITS_PER_LONG) {
+		u32 idx = word * BITS_PER_LONG + bit;
+		struct page *page = arena_kmap_park(&arena->kmap, idx);
+
+		if (!page)
+			continue;
+		parked |= BIT(bit);
+		freed->first = min(freed->first, idx);
+		freed->end = idx + 1;
+		if (page_mapped(page)) {
+			freed->mapped_first = min(freed->mapped_first, idx);
+			freed->mapped_end = idx + 1;
+		}
+	}
+	if (parked)
+		arena_space_give_mask(&arena->space, word, parked);
+}
+
+/* Free what lies in [@start, @end). */
+static struct freed free_range(struct bpf_arena *arena, u32 start, u32 end,
+			       bool may_sleep)
+{
+	struct freed freed = {
+		.first = U32_MAX,
+		.mapped_first = U32_MAX,
+	};
+	u32 last_word = (end - 1) / BITS_PER_LONG;
+	u32 word = start / BITS_PER_LONG;
+
+	for (; word <= last_word; word++) {
+		unsigned long mask = ~0UL;
+
+		word = arena_space_next_taken(&arena->space, word, last_word + 1);
+		if (word > last_word)
+			break;
+		if (word == start / BITS_PER_LONG)
+			mask &= BITMAP_FIRST_WORD_MASK(start);
+		if (word == last_word)
+			mask &= BITMAP_LAST_WORD_MASK(end);
+		free_word(arena, word, mask, &freed);
+		if (may_sleep)
+			cond_resched();
+	}
+	arena_space_unreserve(&arena->space, start, end - start);
+
+	if (freed.first < freed.end)
+		arena_kmap_flush_local(&arena->kmap, freed.first, freed.end);
+
+	return freed;
+}
+
+static void free_pages_at(struct bpf_map *map, const void *addr, u32 n,
+			  bool may_sleep)
+{
+	struct bpf_arena *arena;
+	struct freed freed;
+	s64 start, end;
+	bool mapped;
+
+	if (map->map_type != BPF_MAP_TYPE_ARENA || !addr)
+		return;
+	arena = to_arena(map);
+
+	start = to_offset(arena, addr) >> PAGE_SHIFT;
+	end = min_t(s64, start + n, arena->nr_pages);
+	start = max_t(s64, start, 0);
+	if (start >= end)
+		return;
+
+	/*
+	 * With the lock, no fault can be about to map a page that it has looked
+	 * up: what is mapped now is all that there will be.
+	 */
+	if (may_sleep)
+		filemap_invalidate_lock(&arena->mapping);
+	freed = free_range(arena, start, end, may_sleep);
+	mapped = freed.mapped_first < freed.mapped_end;
+	if (may_sleep) {
+		if (mapped)
+			unmap_mapping_pages(&arena->mapping, freed.mapped_first,
+					    freed.mapped_end - freed.mapped_first,
+					    false);
+		filemap_invalidate_unlock(&arena->mapping);
+		mapped = false;
+	}
+
+	if (freed.first < freed.end)
+		request_trim(arena, mapped ? ARENA_REQ_UNMAP : ARENA_REQ_TRIM);
+}
+
+/*
+ * User mappings.
+ */
+
+/*
+ * Map what is there around the fault, in one go. It is no error if the page is
+ * not there any more: then the fault happens again.
+ */
+static int map_around(struct vm_fault *vmf)
+{
+	struct bpf_arena *arena = to_arena(vmf->vma->vm_file->private_data);
+	u32 idx, start = round_down(vmf->pgoff, ARENA_FAULT_AROUND);
+	u32 end = min(start + ARENA_FAULT_AROUND, arena->nr_pages);
+	struct vm_area_struct *vma = vmf->vma;
+	int err = 0;
+
+	for (idx = start; idx < end; idx++) {
+		struct page *page = arena_kmap_live(&arena->kmap, idx);
+		int ret;
+
+		if (!page)
+			continue;
+		ret = vm_insert_page(vma, vma->vm_start +
+				     ((unsigned long)idx << PAGE_SHIFT), page);
+		if (idx == vmf->pgoff)
+			err = ret;
+	}
+
+	/* -EBUSY: somebody else's fault was faster */
+	return err == -EBUSY ? 0 : err;
+}
+
+/* Have a live page where there was none. */
+static vm_fault_t alloc_for_fault(struct bpf_arena *arena, u32 idx)
+{
+	if (arena->map.map_flags & BPF_F_SEGV_ON_FAULT)
+		return VM_FAULT_SIGSEGV;
+
+	if (arena_space_take(&arena->space, idx, 1)) {
+		if (arena_space_is_reserved(&arena->space, idx))
+			return VM_FAULT_SIGSEGV;
+		if (arena_kmap_is_pinned(&arena->kmap, idx))
+			return VM_FAULT_OOM;
+		/* An allocation that has not got its pages yet: look again */
+		return VM_FAULT_NOPAGE;
+	}
+
+	return populate(arena, idx, 1, NUMA_NO_NODE, true) ? VM_FAULT_OOM : 0;
+}
+
+static vm_fault_t fault_once(struct vm_fault *vmf)
+{
+	struct bpf_arena *arena = to_arena(vmf->vma->vm_file->private_data);
+	vm_fault_t ret;
+	int err;
+
+	if (!arena_kmap_live(&arena->kmap, vmf->pgoff)) {
+		ret = alloc_for_fault(arena, vmf->pgoff);
+		if (ret)
+			return ret;
+	}
+
+	filemap_invalidate_lock_shared(&arena->mapping);
+	err = map_around(vmf);
+	filemap_invalidate_unlock_shared(&arena->mapping);
+
+	return err ? VM_FAULT_OOM : VM_FAULT_NOPAGE;
+}
+
+static vm_fault_t arena_vm_fault(struct vm_fault *vmf)
+{
+	struct bpf_arena *arena = to_arena(vmf->vma->vm_file->private_data);
+	vm_fault_t ret = fault_once(vmf);
+
+	if (ret == VM_FAULT_OOM) {
+		/* Parked pages may be what is missing, or what is in the way */
+		arena_trim(arena, true);
+		ret = fault_once(vmf);
+	}
+	/*
+	 * After VM_FAULT_OOM the fault would be tried again for ever, when it is
+	 * the limit of the map's memory cgroup, not that of the task, that is hit.
+	 */
+	return ret == VM_FAULT_OOM ? VM_FAULT_SIGBUS : ret;
+}
+
+/* The arena has one size and one address. */
+static int arena_vm_may_split(struct vm_area_struct *vma, unsigned long addr)
+{
+	return -EINVAL;
+}
+
+static int arena_vm_mremap(struct vm_area_struct *vma)
+{
+	return -EINVAL;
+}
+
+static const struct vm_operations_struct arena_vm_ops = {
+	.open		= bpf_map_mmap_open,
+	.close		= bpf_map_mmap_close,
+	.may_split	= arena_vm_may_split,
+	.mremap		= arena_vm_mremap,
+	.fault		= arena_vm_fault,
+};
+
+static int arena_map_mmap(struct bpf_map *map, struct vm_area_struct *vma)
+{
+	int err;
+
+	if (vma->vm_pgoff)
+		return -EINVAL;
+	if (vma->vm_flags & VM_EXEC)
+		return -EACCES;
+	err = fix_range(to_arena(map), vma->vm_start, vma->vm_end - vma->vm_start);
+	if (err)
+		return err;
+
+	/* VM_MIXEDMAP is what vm_insert_page() needs */
+	vma->vm_flags |= VM_DONTEXPAND | VM_DONTCOPY | VM_MIXEDMAP;
+	vma->vm_ops = &arena_vm_ops;
+
+	return 0;
+}
+
+static void arena_map_init_file(struct bpf_map *map, struct file *file)
+{
+	struct address_space *mapping = &to_arena(map)->mapping;
+
+	/* The inode is the one of all anonymous files, and never goes away */
+	mapping->host = file_inode(file);
+	file->f_mapping = mapping;
+}
+
+/*
+ * The map type.
+ */
+
+static int arena_map_alloc_check(union bpf_attr *attr)
+{
+	u64 len = (u64)attr->max_entries << PAGE_SHIFT;
+	u64 end;
+
+	if (!ebpf_jit_enabled() || !bpf_jit_supports_arena())
+		return -EOPNOTSUPP;
+	if (attr->key_size || attr->value_size || !attr->max_entries ||
+	    !(attr->map_flags & BPF_F_MMAPABLE) ||
+	    attr->map_flags & ~(BPF_F_MMAPABLE | BPF_F_SEGV_ON_FAULT |
+				BPF_F_NO_USER_CONV))
+		return -EINVAL;
+	if (len > SZ_4G)
+		return -E2BIG;
+	if (!attr->map_extra)
+		return 0;
+	if (!PAGE_ALIGNED(attr->map_extra))
+		return -EINVAL;
+	if (check_add_overflow((u64)attr->map_extra, len, &end) ||
+	    crosses_4g(attr->map_extra, len))
+		return -ERANGE;
+	if (end > TASK_SIZE_MAX)
+		return -EINVAL;
+
+	return 0;
+}
+
+static void init_mapping(struct address_space *mapping)
+{
+	address_space_init_once(mapping);
+	mapping->a_ops = &empty_aops;
+	mapping->gfp_mask = GFP_KERNEL;
+	init_rwsem(&mapping->invalidate_lock);
+	lockdep_set_class_and_name(&mapping->invalidate_lock,
+				   &arena_invalidate_key,
+				   "bpf_arena.invalidate_lock");
+}
+
+static int arena_init(struct bpf_arena *arena, union bpf_attr *attr)
+{
+	int err;
+
+	mutex_init(&arena->lock);
+	mutex_init(&arena->stock.fill_lock);
+	init_mapping(&arena->mapping);
+	init_irq_work(&arena->refill_irq_work, arena_refill_irq_work);
+	init_irq_work(&arena->trim_irq_work, arena_trim_irq_work);
+	INIT_WORK(&arena->refill_work, arena_refill_work);
+	INIT_DELAYED_WORK(&arena->trim_work, arena_trim_work);
+
+	arena->space_mem = bpf_map_area_alloc(arena_space_bytes(attr->max_entries),
+					      NUMA_NO_NODE);
+	if (!arena->space_mem)
+		return -ENOMEM;
+	err = arena_kmap_init(&arena->kmap, attr->max_entries);
+	if (err || !attr->map_extra)
+		return err;
+
+	return set_range(arena, attr->map_extra,
+			 (u64)attr->max_entries << PAGE_SHIFT);
+}
+
+static void arena_map_free(struct bpf_map *map)
+{
+	struct bpf_arena *arena = to_arena(map);
+
+	/* A refill holds a reference to the map: there is none any more */
+	irq_work_sync(&arena->trim_irq_work);
+	cancel_delayed_work_sync(&arena->trim_work);
+	arena_kmap_destroy(&arena->kmap);
+	arena_stock_destroy(&arena->stock);
+	bpf_map_area_free(arena->space_mem);
+	bpf_map_area_free(arena);
+}
+
+static struct bpf_map *arena_map_alloc(union bpf_attr *attr)
+{
+	struct bpf_arena *arena;
+	int err;
+
+	if (!bpf_capable())
+		return ERR_PTR(-EPERM);
+
+	arena = bpf_map_area_alloc(sizeof(*arena), NUMA_NO_NODE);
+	if (!arena)
+		return ERR_PTR(-ENOMEM);
+	bpf_map_init_from_attr(&arena->map, attr);
+
+	err = arena_init(arena, attr);
+	if (err) {
+		arena_map_free(&arena->map);
+		return ERR_PTR(err);
+	}
+
+	return &arena->map;
+}
+
+static u64 arena_map_mem_usage(const struct bpf_map *map)
+{
+	const struct bpf_arena *arena = to_arena(map);
+
+	return sizeof(*arena) + arena_space_bytes(map->max_entries) +
+	       arena_kmap_bytes(&arena->kmap) + arena_stock_bytes(&arena->stock);
+}
+
+/* A value in the arena is named by its user address. */
+static int arena_map_direct_value_addr(const struct bpf_map *map, u64 *imm,
+				       u32 off)
+{
+	const struct bpf_arena *arena = to_arena(map);
+
+	if (off >= (u64)arena->nr_pages << PAGE_SHIFT)
+		return -ERANGE;
+	*imm = arena->user_vm_start;
+
+	return 0;
+}
+
+static int arena_map_direct_value_meta(const struct bpf_map *map, u64 imm,
+				       u32 *off)
+{
+	const struct bpf_arena *arena = to_arena(map);
+
+	if (imm < arena->user_vm_start || imm >= arena->user_vm_end)
+		return -ENOENT;
+	*off = imm - arena->user_vm_start;
+
+	return 0;
+}
+
+/* An arena has no elements. */
+
+static void *arena_map_lookup_elem(struct bpf_map *map, void *key)
+{
+	return ERR_PTR(-EINVAL);
+}
+
+static int arena_map_update_elem(struct bpf_map *map, void *key, void *value,
+				 u64 flags)
+{
+	return -EOPNOTSUPP;
+}
+
+static int arena_map_delete_elem(struct bpf_map *map, void *key)
+{
+	return -EOPNOTSUPP;
+}
+
+static int arena_map_get_next_key(struct bpf_map *map, void *key,
+				  void *next_key)
+{
+	return -EOPNOTSUPP;
+}
+
+BTF_ID_LIST_SINGLE(bpf_arena_map_btf_ids, struct, bpf_arena)
+const struct bpf_map_ops arena_map_ops = {
+	.map_alloc_check = arena_map_alloc_check,
+	.map_alloc = arena_map_alloc,
+	.map_free = arena_map_free,
+	.map_mmap = arena_map_mmap,
+	.map_init_file = arena_map_init_file,
+	.map_get_unmapped_area = arena_get_unmapped_area,
+	.map_mem_usage = arena_map_mem_usage,
+	.map_direct_value_addr = arena_map_direct_value_addr,
+	.map_direct_value_meta = arena_map_direct_value_meta,
+	.map_lookup_elem = arena_map_lookup_elem,
+	.map_update_elem = arena_map_update_elem,
+	.map_delete_elem = arena_map_delete_elem,
+	.map_get_next_key = arena_map_get_next_key,
+	.map_btf_id = &bpf_arena_map_btf_ids[0],
+};
+
+/*
+ * What the verifier and the JIT ask.
+ */
+
+/**
+ * bpf_arena_get_kern_vm_start - where the window of an arena begins
+ * @arena: the arena, or NULL
+ *
+ * Return: the kernel address to which the low 32 bits of an arena pointer are
+ * added; 0 without an arena.
+ */
+u64 bpf_arena_get_kern_vm_start(const struct bpf_arena *arena)
+{
+	return arena ? arena_kmap_window(&arena->kmap) : 0;
+}
+
+/**
+ * bpf_arena_get_user_vm_start - where user space maps an arena
+ * @arena: the arena, or NULL
+ *
+ * Return: the address, or 0 if it is not known yet, or without an arena.
+ */
+u64 bpf_arena_get_user_vm_start(const struct bpf_arena *arena)
+{
+	/* Pairs with set_range() */
+	return arena ? smp_load_acquire(&arena->user_vm_start) : 0;
+}
+
+/**
+ * bpf_arena_prepare_atomic - a program will allocate where it must not sleep
+ * @arena: the arena
+ *
+ * Puts pages in stock for it. Called when the program is loaded, so that the
+ * first run finds them.
+ *
+ * Context: Process context. May sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int bpf_arena_prepare_atomic(struct bpf_arena *arena)
+{
+	return arena_stock_init(&arena->stock, &arena->map, arena->nr_pages) ?:
+	       arena_stock_fill(&arena->stock, &arena->map);
+}
+
+/*
+ * The kfuncs. The first three are what programs name. Where a program must not
+ * sleep the verifier calls one of the last two instead.
+ */
+
+/**
+ * bpf_arena_alloc_pages - allocate zeroed pages
+ * @p__map: the arena
+ * @addr__ign: where: the page aligned address of a free range, or NULL for the
+ *	lowest place that fits
+ * @page_cnt: how many pages, contiguous in the arena
+ * @node_id: NUMA node of the pages, or NUMA_NO_NODE
+ * @flags: must be 0
+ *
+ * Context: Any, by way of bpf_arena_alloc_pages_atomic() where the program must
+ * not sleep.
+ * Return: the user address of the first page; NULL if an argument is wrong or
+ * there is no space or no memory, and then nothing has changed.
+ */
+void *bpf_arena_alloc_pages(void *p__map, void *addr__ign, u32 page_cnt,
+			    int node_id, u64 flags)
+{
+	return alloc_pages_at(p__map, addr__ign, page_cnt, node_id, flags, true);
+}
+
+/**
+ * bpf_arena_free_pages - free pages
+ * @p__map: the arena
+ * @ptr__ign: address of the first page; NULL frees nothing
+ * @page_cnt: how many pages
+ *
+ * Frees what there is in the range: allocated by programs, or by user space that
+ * touched it, or reserved. Nobody reads what was there before; but a CPU that
+ * races with the free may go on to do so until it loses the translation.
+ *
+ * Context: Any, by way of bpf_arena_free_pages_atomic() where the program must
+ * not sleep. Then user mappings of the pages go soon; otherwise they are gone on
+ * return.
+ */
+void bpf_arena_free_pages(void *p__map, void *ptr__ign, u32 page_cnt)
+{
+	free_pages_at(p__map, ptr__ign, page_cnt, true);
+}
+
+/**
+ * bpf_arena_reserve_pages - keep a range from being allocated
+ * @p__map: the arena
+ * @ptr__ign: page aligned address of the first page
+ * @page_cnt: how many pages
+ *
+ * Neither an allocation nor a touch of user space gets a page of the range until
+ * bpf_arena_free_pages() gives it back.
+ *
+ * Context: Any.
+ * Return: 0, -EINVAL if it is not an arena or the range leaves it, -EBUSY if a
+ * part of the range is taken: then nothing has changed.
+ */
+int bpf_arena_reserve_pages(void *p__map, void *ptr__ign, u32 page_cnt)
+{
+	struct bpf_map *map = p__map;
+	struct bpf_arena *arena;
+	s64 off;
+
+	if (map->map_type != BPF_MAP_TYPE_ARENA)
+		return -EINVAL;
+	if (!page_cnt)
+		return 0;
+
+	arena = to_arena(map);
+	off = to_offset(arena, ptr__ign);
+	if (off < 0 || offset_in_page(off))
+		return -EINVAL;
+	off >>= PAGE_SHIFT;
+	if (off + page_cnt > arena->nr_pages)
+		return -EINVAL;
+
+	return arena_space_reserve(&arena->space, off, page_cnt);
+}
+
+void *bpf_arena_alloc_pages_atomic(void *p__map, void *addr__ign, u32 page_cnt,
+				   int node_id, u64 flags)
+{
+	return alloc_pages_at(p__map, addr__ign, page_cnt, node_id, flags, false);
+}
+
+void bpf_arena_free_pages_atomic(void *p__map, void *ptr__ign, u32 page_cnt)
+{
+	free_pages_at(p__map, ptr__ign, page_cnt, false);
+}
+
+BTF_SET8_START(arena_kfuncs)
+BTF_ID_FLAGS(func, bpf_arena_alloc_pages)
+BTF_ID_FLAGS(func, bpf_arena_free_pages)
+BTF_ID_FLAGS(func, bpf_arena_reserve_pages)
+BTF_SET8_END(arena_kfuncs)
+
+static const struct btf_kfunc_id_set arena_kfunc_set = {
+	.owner	= THIS_MODULE,
+	.set	= &arena_kfuncs,
+};
+
+/**
+ * bpf_arena_atomic_kfunc - what to call where a program must not sleep
+ * @addr: address of a kfunc
+ *
+ * Return: address of its counterpart that does not sleep; 0 if there is none.
+ */
+unsigned long bpf_arena_atomic_kfunc(unsigned long addr)
+{
+	if (addr == (unsigned long)bpf_arena_alloc_pages)
+		return (unsigned long)bpf_arena_alloc_pages_atomic;
+	if (addr == (unsigned long)bpf_arena_free_pages)
+		return (unsigned long)bpf_arena_free_pages_atomic;
+
+	return 0;
+}
+
+static int __init arena_init_kfuncs(void)
+{
+	/* Programs of every type */
+	return register_btf_kfunc_id_set(BPF_PROG_TYPE_UNSPEC, &arena_kfunc_set);
+}
+late_initcall(arena_init_kfuncs);

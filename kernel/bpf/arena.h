@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The parts of an arena and what they call of each other, see arena.c. The
+ * part that finds free page offsets is declared in arena_space.h.
+ */
+#ifndef _BPF_ARENA_H
+#define _BPF_ARENA_H
+
+#include <linux/atomic.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+struct address_space;
+struct bpf_map;
+struct page;
+struct vm_struct;
+
+/**
+ * struct arena_kmap - the pages of an arena in the kernel's page tables
+ * @area: addresses of the window and its guards
+ * @start: kernel address of the first page, 0 until it is known
+ * @nr_pages: number of pages of the arena
+ * @nr_held: pages that the page tables hold now, live, parked or claimed
+ * @held: a bit for each PMD_SIZE of the arena in which a page was ever held
+ * @parked: a bit for each PMD_SIZE of the arena that may have parked pages
+ */
+struct arena_kmap {
+	struct vm_struct *area;
+	unsigned long start;
+	u32 nr_pages;
+	atomic_t nr_held;
+	unsigned long *held;
+	unsigned long *parked;
+};
+
+int arena_kmap_init(struct arena_kmap *kmap, u32 max_pages);
+unsigned long arena_kmap_window(const struct arena_kmap *kmap);
+int arena_kmap_set_range(struct arena_kmap *kmap, u32 lo_addr, u32 nr_pages);
+void arena_kmap_destroy(struct arena_kmap *kmap);
+size_t arena_kmap_bytes(const struct arena_kmap *kmap);
+
+struct page *arena_kmap_live(const struct arena_kmap *kmap, u32 idx);
+struct page *arena_kmap_claim_parked(struct arena_kmap *kmap, u32 idx);
+bool arena_kmap_is_pinned(const struct arena_kmap *kmap, u32 idx);
+void arena_kmap_claim(struct arena_kmap *kmap, u32 idx, struct page *page);
+void arena_kmap_publish(struct arena_kmap *kmap, u32 idx);
+void arena_kmap_unclaim(struct arena_kmap *kmap, u32 idx);
+struct page *arena_kmap_park(struct arena_kmap *kmap, u32 idx);
+void arena_kmap_flush_local(const struct arena_kmap *kmap, u32 first, u32 end);
+bool arena_kmap_trim(struct arena_kmap *kmap, struct address_space *mapping,
+		     bool all, void (*give)(struct arena_kmap *kmap, u32 idx));
+
+/* Pages in stock for callers that cannot ask the page allocator */
+#define ARENA_STOCK_MAX	512
+
+/**
+ * struct arena_stock - zeroed pages, to be had in any context
+ * @fill_lock: one filler at a time; taken under no other lock of the arena
+ * @slots: the pages; NULL until somebody needs the stock
+ * @nr: pages in the slots, or more while one is taken
+ * @hint: slot at which to look first
+ * @target: how many pages there should be
+ * @max: limit of @target
+ * @filled: the target was reached once, so that an empty stock was too small
+ */
+struct arena_stock {
+	struct mutex fill_lock;	/* one filler at a time */
+	struct page **slots;
+	atomic_t nr;
+	u32 hint;
+	u32 target;
+	u32 max;
+	bool filled;
+};
+
+int arena_stock_init(struct arena_stock *stock, const struct bpf_map *map,
+		     u32 max_pages);
+void arena_stock_destroy(struct arena_stock *stock);
+struct page *arena_stock_get(struct arena_stock *stock);
+bool arena_stock_low(const struct arena_stock *stock);
+int arena_stock_fill(struct arena_stock *stock, const struct bpf_map *map);
+size_t arena_stock_bytes(const struct arena_stock *stock);
+
+struct page *arena_page_alloc(const struct bpf_map *map, int node);
+
+/* What programs call, found by its BTF */
+void *bpf_arena_alloc_pages(void *p__map, void *addr__ign, u32 page_cnt,
+			    int node_id, u64 flags);
+void bpf_arena_free_pages(void *p__map, void *ptr__ign, u32 page_cnt);
+int bpf_arena_reserve_pages(void *p__map, void *ptr__ign, u32 page_cnt);
+void *bpf_arena_alloc_pages_atomic(void *p__map, void *addr__ign, u32 page_cnt,
+				   int node_id, u64 flags);
+void bpf_arena_free_pages_atomic(void *p__map, void *ptr__ign, u32 page_cnt);
+
+#endif /* _BPF_ARENA_H */

@@ -1,0 +1,108 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# usage: boot.sh IMAGE COMMAND [ARG]...
+#
+# Boots IMAGE in QEMU with build/vm/initramfs.cpio and runs COMMAND in it. For
+# the exit status and the VM_* variables see vmtest.sh -h. The guest's serial
+# ports are its console, the command's input and output, and its exit status
+# (scripts/guest/init is the other end).
+
+set -u
+
+image=$1
+shift
+
+vm=build/vm
+run=$vm/run.$$
+trap 'rm -rf "$run"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+mkdir -p "$run/overlay/run" || exit 125
+
+# The command, quoted so that it arrives word by word.
+for word; do
+	printf "'%s' " "$(printf '%s\n' "$word" | sed "s/'/'\\\\''/g")"
+done >"$run/overlay/run/command"
+
+limit=${VM_TIMEOUT:-600}
+input=/dev/null
+if [ -n "${VM_SHELL:-}" ]; then
+	limit=${VM_TIMEOUT:-0}
+	input=/dev/stdin
+	size=$(stty size)
+	echo "rows ${size% *} columns ${size#* }" >"$run/overlay/run/window"
+fi
+
+# The kernel unpacks archives that follow one another into one root.
+cp "$vm/initramfs.cpio" "$run/initrd" &&
+(cd "$run/overlay" && find . | cpio -o -H newc -R 0:0 2>/dev/null) \
+	>>"$run/initrd" || exit 125
+
+accel=${VM_ACCEL:-$(scripts/accel.sh "$image")} || exit 125
+case $accel in
+kvm)
+	cpu=host
+	;;
+tcg)
+	accel=tcg,thread=multi
+	# QEMU 7.2 clobbers the flags in cmpxchg16b, and the slab allocator of
+	# kernels up to 6.17 uses it.
+	cpu=max,-cx16
+	;;
+*)
+	echo "boot.sh: VM_ACCEL=$accel: must be kvm or tcg" >&2
+	exit 125
+	;;
+esac
+echo "vm: ${image##*/} with ${accel%%,*}, log in $vm/console.log" >&2
+
+# QEMU makes its standard output non-blocking: a pipe keeps that to itself.
+{
+	timeout --foreground -k 5 "$limit" qemu-system-x86_64 \
+		-accel "$accel" -cpu "${VM_CPU:-$cpu}" \
+		-smp "${VM_CPUS:-2}" -m "${VM_MEMORY:-2G}" \
+		-nodefaults -no-user-config -display none -no-reboot \
+		-kernel "$image" -initrd "$run/initrd" \
+		-append "console=ttyS0 panic=-1 ${VM_APPEND:-}" \
+		-serial "file:$run/console.log" \
+		-chardev stdio,id=command,signal=off -serial chardev:command \
+		-serial "file:$run/status" <"$input"
+	echo $? >"$run/qemu"
+} | cat
+
+# Keep the last log where it can be found.
+mv "$run/console.log" "$vm/console.log" || exit 125
+
+tail_of_log()
+{
+	echo "----- the end of $vm/console.log" >&2
+	tail -n 40 "$vm/console.log" >&2
+	echo "-----" >&2
+}
+
+if scripts/log-report.sh "$vm/console.log" >"$run/report"; then
+	echo "----- the kernel reported ($vm/console.log has it all)" >&2
+	cat "$run/report" >&2
+	echo "-----" >&2
+	echo "vm: FAILED: the kernel reported a problem" >&2
+	exit 123
+fi
+
+status=
+[ ! -e "$run/status" ] || read -r status <"$run/status"
+case $status in
+'')	;;
+*)	exit "$status" ;;
+esac
+
+tail_of_log
+case $(cat "$run/qemu") in
+124 | 137)
+	echo "vm: FAILED: the command did not end within $limit s" \
+		"(VM_TIMEOUT sets the limit)" >&2
+	exit 124
+	;;
+esac
+echo "vm: FAILED: the machine ended before the command did" >&2
+exit 125

@@ -1,0 +1,45 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# usage: initramfs.sh OUTPUT [FILE]...
+#
+# Makes the guest's root file system: busybox, strace, bpftool and the FILEs,
+# these in /bpf, with the shared libraries they need.
+
+set -eu
+
+output=$1
+shift
+
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+
+cd "$root"
+mkdir -p bin bpf dev proc sys tmp run etc
+ln -s bin sbin
+mkdir -p usr
+ln -s ../bin usr/bin
+ln -s ../bin usr/sbin
+echo "root:x:0:0:root:/bpf:/bin/sh" >etc/passwd
+echo "root:x:0:" >etc/group
+cd - >/dev/null
+
+cp scripts/guest/init "$root/init"
+cp "$(command -v busybox)" "$root/bin/busybox"
+busybox --list | grep -vx busybox | while read -r applet; do
+	ln -s busybox "$root/bin/$applet"
+done
+cp "$(command -v strace)" "$root/bin/"
+[ $# -eq 0 ] || cp "$@" "$root/bpf/"
+
+# ldd says "not a dynamic executable" of BPF objects and scripts.
+for program in "$root"/bin/strace "$root"/bpf/*; do
+	ldd "$program" 2>/dev/null || :
+done | grep -o '/[^ ]*' | sort -u | while read -r library; do
+	mkdir -p "$root$(dirname "$library")"
+	cp -L "$library" "$root$library"
+done
+
+mkdir -p "$(dirname "$output")"
+(cd "$root" && find . | sort | cpio -o -H newc -R 0:0 2>/dev/null) >"$output.new"
+mv "$output.new" "$output"

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _ARENA_UNIT_COMPILER_H
+#define _ARENA_UNIT_COMPILER_H
+
+#define noinline
+
+#endif

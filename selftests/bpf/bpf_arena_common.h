@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What an arena's BPF program and its user space share: one source, with
+ * pointers marked __arena, compiles for both sides.
+ *
+ * A BPF program includes <vmlinux.h> or <linux/bpf.h> first, for the types.
+ */
+#ifndef __BPF_ARENA_COMMON_H
+#define __BPF_ARENA_COMMON_H
+
+#ifdef __BPF__
+#include <bpf/bpf_helpers.h>
+#else
+#include <stddef.h>
+#endif
+
+#ifndef NUMA_NO_NODE
+#define NUMA_NO_NODE	(-1)
+#endif
+
+#ifndef READ_ONCE
+#define READ_ONCE(x)		(*(__volatile__ typeof(x) *)&(x))
+#endif
+#ifndef WRITE_ONCE
+#define WRITE_ONCE(x, val)	(*(__volatile__ typeof(x) *)&(x) = (val))
+#endif
+
+/* x86-64 is the one architecture whose JIT runs arenas here. */
+#ifndef PAGE_SIZE
+#define PAGE_SIZE	4096
+#endif
+
+#ifdef __BPF__
+
+/*
+ * The cast instruction, for compilers that cannot emit it. dst and src are the
+ * register that holds @var; as its name is only known as text, pick the byte
+ * whose number makes the same name (GCC may prefix it with a percent sign).
+ */
+#ifndef bpf_addr_space_cast
+#define bpf_addr_space_cast(var, dst_as, src_as)			\
+	({								\
+	asm volatile(".byte 0xbf\n"					\
+		     ".irp nr, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9\n"		\
+		     ".ifc %[reg], r\\nr\n"				\
+		     ".byte 0x\\nr\\nr\n"				\
+		     ".endif\n"						\
+		     ".ifc %[reg], %%r\\nr\n"				\
+		     ".byte 0x\\nr\\nr\n"				\
+		     ".endif\n"						\
+		     ".endr\n"						\
+		     ".short 1\n"	/* BPF_ADDR_SPACE_CAST */	\
+		     ".long %[as]\n"					\
+		     : [reg] "+r"(var)					\
+		     : [as] "i"((dst_as) << 16 | (src_as)));		\
+	})
+#endif
+
+#if defined(__BPF_FEATURE_ADDR_SPACE_CAST) && !defined(BPF_ARENA_FORCE_ASM)
+/* The compiler casts where a pointer is dereferenced or stored. */
+#define __arena			__attribute__((address_space(1)))
+#define __arena_global		__attribute__((address_space(1)))
+#define cast_kern(ptr)
+#define cast_user(ptr)
+#else
+/* The program casts: to kernel before a dereference, to user before a store. */
+#define __arena
+#define __arena_global		SEC(".addr_space.1")
+#define cast_kern(ptr)		bpf_addr_space_cast(ptr, 0, 1)
+#define cast_user(ptr)		bpf_addr_space_cast(ptr, 1, 0)
+#endif
+
+void __arena *bpf_arena_alloc_pages(void *map, void __arena *addr, __u32 page_cnt,
+				    int node_id, __u64 flags) __ksym __weak;
+void bpf_arena_free_pages(void *map, void __arena *ptr, __u32 page_cnt) __ksym __weak;
+int bpf_arena_reserve_pages(void *map, void __arena *addr, __u32 page_cnt) __ksym __weak;
+
+/* The part of the kernel's struct bpf_arena that programs may rely on. */
+struct bpf_arena___base {
+	__u64 user_vm_start;
+} __attribute__((preserve_access_index));
+
+#define arena_base(map)							\
+	((void __arena *)((struct bpf_arena___base *)(map))->user_vm_start)
+
+#else /* user space */
+
+/* Both sides see the same addresses: there is nothing to cast. */
+#define __arena
+#define __arena_global
+#define __arg_arena
+#define cast_kern(ptr)
+#define cast_user(ptr)
+
+/*
+ * User space allocates a page by touching it; shared code that asks for one
+ * sees a full arena. The arguments are not evaluated, so that no map is needed.
+ */
+#define bpf_arena_alloc_pages(map, addr, page_cnt, node_id, flags)	((void *)0)
+#define bpf_arena_free_pages(map, ptr, page_cnt)			((void)0)
+
+#endif /* __BPF__ */
+
+#ifndef arena_container_of
+#define arena_container_of(ptr, type, member)				\
+	((type *)((void __arena *)(ptr) - offsetof(type, member)))
+#endif
+
+#endif /* __BPF_ARENA_COMMON_H */

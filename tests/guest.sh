@@ -1,0 +1,67 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The tests that run in the virtual machine: the arena selftests and the
+# demonstration, which checks its own result.
+
+cd "$(dirname "$0")/.." || exit 1
+. tests/lib.sh
+
+image=build/kernel/arch/x86/boot/bzImage
+
+# A subtest counts as one, and so does a test without any.
+count_selftests()
+{
+	awk '
+	/^#[0-9]+(\/[0-9]+)? +.*:(OK|SKIP|FAIL)/ {
+		test = substr($1, 2)
+		result[test] = $0
+		if (sub("/.*", "", test))
+			parent[test] = 1
+	}
+	END {
+		for (test in result) {
+			if (test in parent)
+				continue
+			if (result[test] ~ /:OK/) passed++
+			else if (result[test] ~ /:SKIP/) skipped++
+			else failed++
+		}
+		print passed + 0, failed + 0, skipped + 0
+	}' "$1"
+}
+
+selftests()
+{
+	log=$logs/selftests.log
+	begin=$(date +%s)
+	VM_TIMEOUT=${VM_TIMEOUT:-2400} scripts/boot.sh $image test_progs -t arena \
+		>"$log" 2>&1
+	result=$?
+	# shellcheck disable=SC2046 # three numbers
+	set -- $(count_selftests "$log")
+	add "$@"
+	# What the runner or the kernel found wrong is a failure, too, even when
+	# each test passed.
+	if [ $result -ne 0 ] && [ "$2" -eq 0 ]; then
+		failed=$((failed + 1))
+	fi
+	if [ $result -eq 0 ]; then
+		echo "ok    guest: selftests: $1 subtests ($(($(date +%s) - begin)) s)"
+	else
+		echo "FAIL  guest: selftests, status $result; from $log:"
+		grep -E '^#.*:FAIL|:FAIL:|^vm:|^Summary' "$log" | sort -u |
+			tail -n 60 | sed 's/^/      /'
+		tail -n 60 "$log" | sed 's/^/      /'
+	fi
+	grep ':SKIP' "$log" | sed 's/^/      /'
+}
+
+demonstration()
+{
+	scripts/boot.sh $image arena-demo
+}
+
+selftests
+check "the demonstration" demonstration
+finish
