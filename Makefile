@@ -50,14 +50,14 @@ tree:
 .PHONY: kernel
 kernel: tree
 	@scripts/config.sh $(SRC) build/kernel $(FRAGMENTS)
-	@scripts/progress.sh kernel $(if $(wildcard $(VMLINUX)),0,1780) \
+	@scripts/progress.sh kernel $(if $(wildcard $(VMLINUX)),0,1850) \
 		$(call KBUILD,build/kernel)
 
 .PHONY: kernel-debug
 kernel-debug: tree
 	@scripts/config.sh $(SRC) build/kernel-debug $(FRAGMENTS) configs/debug.config
 	@scripts/progress.sh kernel-debug \
-		$(if $(wildcard build/kernel-debug/vmlinux),0,1850) \
+		$(if $(wildcard build/kernel-debug/vmlinux),0,1900) \
 		$(call KBUILD,build/kernel-debug)
 
 # What user space sees of the kernel. It changes less often than the kernel.

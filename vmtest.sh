@@ -89,7 +89,7 @@ scripts/deps.sh || exit 125
 
 # One build at a time: other terminals may run this, too.
 mkdir -p build
-flock build/lock make -s CONFIG="$config" || exit 125
+flock build/lock make --no-print-directory CONFIG="$config" || exit 125
 if [ -z "$image" ]; then
 	case $config in
 	normal)	image=build/kernel/arch/x86/boot/bzImage ;;

@@ -243,10 +243,21 @@ failure_shows_the_log()
 	says build/log/harness-test.log
 }
 
+long_steps_say_how_far_they_are()
+{
+	expect 0 scripts/progress.sh harness-test 40 sh -c \
+		'echo "  CC      a.o"; echo "note"; echo "  CC      b.o"; sleep 6'
+	says "harness-test: 2 of about 40 steps, "
+	says "harness-test: done in "
+	# make -s would keep the steps from being printed.
+	refuses grep -nE 'make.* -s ' vmtest.sh Makefile tests/run.sh .ci/run
+}
+
 check "scripts are POSIX sh" scripts_are_posix
 check "bad usage is refused" bad_usage_is_refused
 check "missing packages are listed" missing_packages_are_listed
 check "a failure shows its log" failure_shows_the_log
+check "long steps say how far they are" long_steps_say_how_far_they_are
 check "a symbol that is lost is named" lost_symbol_is_named
 check "reports are recognised" reports_are_recognised
 check "the guest boots in 10 s" boots_in_ten_seconds

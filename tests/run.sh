@@ -30,14 +30,14 @@ suite()
 scripts/deps.sh || exit 1
 # Its progress is to be seen.
 mkdir -p build
-if flock build/lock make -s; then
+if flock build/lock make --no-print-directory; then
 	echo "ok    the build"
 	add 1 0 0
 else
 	echo "FAIL  the build"
 	add 0 1 0
 fi
-suite make -s -C selftests/bpf/arena_unit check
+suite make --no-print-directory -C selftests/bpf/arena_unit check
 suite tests/guest.sh
 suite tests/series.sh
 suite tests/refresh.sh

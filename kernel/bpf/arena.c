@@ -774,7 +774,8 @@ static void arena_map_free(struct bpf_map *map)
 {
 	struct bpf_arena *arena = to_arena(map);
 
-	/* A refill holds a reference to the map: there is none any more */
+	/* A refill holds a reference to the map: no work is left, at most its irq */
+	irq_work_sync(&arena->refill_irq_work);
 	irq_work_sync(&arena->trim_irq_work);
 	cancel_delayed_work_sync(&arena->trim_work);
 	arena_kmap_destroy(&arena->kmap);
@@ -1041,8 +1042,13 @@ unsigned long bpf_arena_atomic_kfunc(unsigned long addr)
 	return 0;
 }
 
+/* Programs find the size of a page in BTF by this name, as in mainline. */
+enum { __PAGE_SIZE = PAGE_SIZE };
+
 static int __init arena_init_kfuncs(void)
 {
+	BTF_TYPE_EMIT_ENUM(__PAGE_SIZE);
+
 	/* Programs of every type */
 	return register_btf_kfunc_id_set(BPF_PROG_TYPE_UNSPEC, &arena_kfunc_set);
 }

@@ -103,6 +103,8 @@ static void absent_reads_zero(struct arena_ops_env *env)
 		return;
 	ASSERT_EQ(arena_ops_load(env, p), 0, "load from a new page");
 	arena_ops_fill(env, p, 7);
+	ASSERT_OK(arena_peek(p, &val), "mapped by user space");
+	ASSERT_EQ(val, 7, "content");
 	arena_ops_free(env, p, 1);
 	ASSERT_EQ(arena_ops_diff(env, p, 0), 0, "freed page");
 	arena_ops_store(env, p, 1);

@@ -43,7 +43,7 @@ __noinline long global_sum(long __arena *p __arg_arena)
 	return p[0] + p[1];
 }
 
-__noinline long global_type_sum(long tag_arena __arena *p)
+__noinline long global_type_sum(long __arena tag_arena *p)
 {
 	cast_kern(p);
 	return p[0] + p[1];
@@ -123,10 +123,9 @@ struct loop {
 
 static int add_one(__u32 i, void *data)
 {
+	long __arena *p = ((struct loop *)data)->p;
 	struct loop *loop = data;
-	long __arena *p;
 
-	p = loop->p;
 	cast_kern(p);
 	loop->sum += p[i & 1];
 	return 0;
