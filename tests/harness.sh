@@ -146,7 +146,7 @@ shell_works()
 		printf 'tty; echo $((6 * 7))\r'
 		sleep 2
 		printf 'exit 5\r'
-		sleep 30
+		sleep 5
 	EOF
 	: >"$out"
 	got=0

@@ -12,14 +12,15 @@ cd "$(dirname "$0")/.." || exit 1
 suite()
 {
 	echo "--- $*"
-	"$@" >"$work/suite" 2>&1 </dev/null &
+	said=$(mktemp -p "$work")
+	"$@" >"$said" 2>&1 </dev/null &
 	pid=$!
-	tail -f -n +1 --pid=$pid "$work/suite"
+	tail -f -n +1 --pid=$pid "$said"
 	wait $pid
 	result=$?
 	# shellcheck disable=SC2046 # three numbers
 	set -- $(sed -n '$s/^\([0-9]*\) passed, \([0-9]*\) failed\(, \([0-9]*\) skipped\)\{0,1\}$/\1 \2 \4/p' \
-		"$work/suite")
+		"$said")
 	if [ $# -lt 2 ] || { [ $result -ne 0 ] && [ "$2" -eq 0 ]; }; then
 		echo "FAIL  ended early, with status $result"
 		set -- "${1:-0}" $((${2:-0} + 1)) "${3:-0}"

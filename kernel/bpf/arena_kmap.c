@@ -312,9 +312,10 @@ static bool is_pinned(struct page *page)
 	int mapped = page_mapcount(page);
 	bool pinned;
 
-	/* Before the references that mappings take, and after they are dropped */
+	/* A mapping that comes or goes meanwhile changes what is read last */
 	smp_rmb();
 	pinned = page_ref_count(page) != 1 + mapped;
+	/* as above */
 	smp_rmb();
 
 	return pinned || page_mapcount(page) != mapped;

@@ -126,6 +126,7 @@ struct page *arena_stock_get(struct arena_stock *stock)
 	u32 i, slot = READ_ONCE(stock->hint);
 	struct page *page;
 
+	/* Pairs with arena_stock_init() */
 	if (!smp_load_acquire(&stock->slots) || atomic_read(&stock->nr) <= 0)
 		return NULL;
 
@@ -152,7 +153,7 @@ bool arena_stock_low(const struct arena_stock *stock)
 }
 
 static int fill_slot(struct arena_stock *stock, u32 slot,
-		      const struct bpf_map *map)
+		     const struct bpf_map *map)
 {
 	struct page *page;
 

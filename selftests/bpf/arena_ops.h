@@ -144,6 +144,22 @@ static inline __u64 arena_ops_diff(const struct arena_ops_env *env, void *addr, 
 	return arena_ops_run(env, &op);
 }
 
+static inline void arena_ops_scribble(const struct arena_ops_env *env, void *addr, __u64 val)
+{
+	struct arena_op op = { .code = ARENA_SCRIBBLE, .addr = (__u64)addr, .val = val };
+
+	arena_ops_run(env, &op);
+}
+
+/* What the kernel says that the arena takes, in bytes. */
+static inline long long arena_ops_memory(const struct arena_ops_env *env)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", arena_ops_fd(env));
+	return arena_read_number(path, "memlock:\t");
+}
+
 static inline __u64 arena_ops_storm(const struct arena_ops_env *env, __u64 tag)
 {
 	struct arena_op op = { .code = ARENA_STORM, .val = tag };

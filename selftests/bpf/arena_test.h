@@ -17,6 +17,7 @@ enum arena_op_code {
 	ARENA_STORE,	/* val to the u64 at addr */
 	ARENA_FILL,	/* every u64 of the page at addr with val */
 	ARENA_DIFF,	/* bits in which the page at addr differs from val */
+	ARENA_SCRIBBLE,	/* val to the u64 at addr, until told to stop */
 	ARENA_STORM,	/* allocate, tag with val, check and free; 0 or what went wrong */
 };
 

@@ -200,15 +200,18 @@ static void store_imm(void)
 	clear();
 }
 
-/* Each form of displacement, with each base. */
+/*
+ * Each form of displacement, with each base: the base is as far from its target as
+ * the displacement says, so that user space finds what went astray.
+ */
 static void offsets(void)
 {
 	static const int offs[] = {
-		0, 1, -1, 8, 127, 128, -128, -129, 256, 1000, 4096, 32767, -32768,
+		0, 1, -1, 8, 127, 128, -128, -129, 255, 256, 4096, 32767, -32768,
 	};
 	__u64 ctx[10 * ARRAY_SIZE(offs)];
-	size_t mid = PAGES / 2 * ARENA_PAGE;
-	int base, i, n;
+	size_t ldx = 32768, stx = 40000, st = 50000;
+	int i, n;
 
 	for (i = 0; i < 4; i++) {
 		__u64 mask = size_mask(sizes[i]);
@@ -218,28 +221,33 @@ static void offsets(void)
 		start(&p, &a);
 		for (n = 0; n < ARRAY_SIZE(ctx); n++) {
 			int off = offs[n % ARRAY_SIZE(offs)];
-			int src;
+			int base = n / ARRAY_SIZE(offs);
+			int reg = (base + 1) % 10;
+			__u64 from = a.user + n * 16 - off;
 
-			base = n / ARRAY_SIZE(offs);
-			src = (base + 1) % 10;
-			point(&p, base, a.user + mid);
-			EMIT(&p, BPF_LD_IMM64(src, PATTERN + n),
-			     BPF_STX_MEM(sizes[i], base, src, off),
-			     BPF_MOV64_IMM(src, -1),
-			     BPF_LDX_MEM(sizes[i], src, base, off),
-			     BPF_ST_MEM(sizes[i], base, off, n));
-			ctx_store(&p, n, src);
+			poke(&a, ldx + n * 16, PATTERN + n);
+			point(&p, base, from + ldx);
+			EMIT(&p, BPF_LDX_MEM(sizes[i], reg, base, off));
+			ctx_store(&p, n, reg);
+			point(&p, base, from + stx);
+			EMIT(&p, BPF_LD_IMM64(reg, PATTERN + n),
+			     BPF_STX_MEM(sizes[i], base, reg, off));
+			point(&p, base, from + st);
+			EMIT(&p, BPF_ST_MEM(sizes[i], base, off, n + 1));
 		}
 		finish(&p);
 		if (!insns_run(&p, ctx, sizeof(ctx), NULL))
 			return;
-		for (n = 0; n < ARRAY_SIZE(ctx); n++)
-			CASE_EQ(ctx[n], (PATTERN + n) & mask, "base R%d off %d size %#x",
-				n / (int)ARRAY_SIZE(offs), offs[n % ARRAY_SIZE(offs)], sizes[i]);
-		/* what the last base left; those beside each other overlap */
-		for (n = ARRAY_SIZE(offs) - 5; n < ARRAY_SIZE(offs); n++)
-			CASE_EQ(peek(&a, mid + offs[n]) & mask,
-				(9 * ARRAY_SIZE(offs) + n) & mask, "stored at %d", offs[n]);
+		for (n = 0; n < ARRAY_SIZE(ctx); n++) {
+			int off = offs[n % ARRAY_SIZE(offs)], base = n / ARRAY_SIZE(offs);
+
+			CASE_EQ(ctx[n], (PATTERN + n) & mask, "load from R%d%+d, size %#x",
+				base, off, sizes[i]);
+			CASE_EQ(peek(&a, stx + n * 16), (PATTERN + n) & mask,
+				"store to R%d%+d, size %#x", base, off, sizes[i]);
+			CASE_EQ(peek(&a, st + n * 16), (n + 1) & mask,
+				"immediate to R%d%+d, size %#x", base, off, sizes[i]);
+		}
 		clear();
 	}
 }
@@ -1305,7 +1313,7 @@ static void send_to_self(int cnt)
 
 static void attached_xdp(void)
 {
-	int loopback = 1, i;
+	int loopback = 1, wait, i;
 
 	clear();
 	/* twice: one program replaces another in the dispatcher */
@@ -1316,6 +1324,8 @@ static void attached_xdp(void)
 			break;
 		if (ASSERT_OK(bpf_xdp_attach(loopback, fd, XDP_FLAGS_SKB_MODE, NULL), "attach")) {
 			send_to_self(10);
+			for (wait = 0; wait < 100 && peek(&a, 0) < 10; wait++)
+				usleep(10000);
 			ASSERT_GE(peek(&a, 0), 10, "packets");
 			bpf_xdp_detach(loopback, XDP_FLAGS_SKB_MODE, NULL);
 			poke(&a, 0, 0);

@@ -485,11 +485,62 @@ static void reuse_against_access(void)
 	if (!arena_ops_open(&shared.env, 4, 0, 0))
 		return;
 	if (arena_ops_open(&bystander, 4, 0, 0)) {
-		race(scribble_thread, reuse_under_writer, 3 * DURATION_MS);
+		race(scribble_thread, reuse_under_writer, DURATION_MS);
 		arena_ops_close(&bystander);
 	}
 	expect_empty_arena(&shared.env);
 	arena_ops_close(&shared.env);
+}
+
+/*
+ * A single run of a program goes on writing to a page that is freed and, after
+ * a while, has left the arena. Whoever gets the page then must not see that.
+ * The program runs in another process: what this one does to its own mappings
+ * would make the other CPU forget the page.
+ */
+static void stale_translation(void)
+{
+	struct arena_ops_env *env = &shared.env;
+	size_t size = 4096 * page, i;
+	long long full;
+	__u64 *mem;
+	pid_t pid;
+
+	/* Trap: freed page still in a TLB */
+	if (!arena_ops_open(env, 4, 0, 0))
+		return;
+	pin_to(0);
+	env->skel->bss->stop = 0;
+	mem = mmap(NULL, size, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (!ASSERT_NEQ(mem, MAP_FAILED, "mmap") ||
+	    !ASSERT_PAGE(arena_ops_alloc(env, env->base, 1), "alloc"))
+		goto out;
+	full = arena_ops_memory(env);
+	pid = fork();
+	if (!pid) {
+		pin_to(1);
+		arena_ops_scribble(env, env->base, SCRIBBLE);
+		_exit(0);
+	}
+	if (!ASSERT_TRUE(ARENA_EVENTUALLY(arena_ops_load(env, env->base) == SCRIBBLE), "start"))
+		goto end;
+	arena_ops_free(env, env->base, 1);
+	ASSERT_TRUE(ARENA_EVENTUALLY(arena_ops_memory(env) < full), "page leaves the arena");
+	for (i = 0; i < size / sizeof(*mem); i++)
+		mem[i] = CANARY;
+	arena_nap();
+	for (i = 0; i < size / page; i++)
+		if (!ASSERT_FALSE(arena_page_differs((char *)mem + i * page, CANARY),
+				  "anonymous memory"))
+			break;
+	ASSERT_EQ(arena_ops_load(env, env->base), 0, "freed page");
+end:
+	WRITE_ONCE(env->skel->bss->stop, 1);
+	waitpid(pid, NULL, 0);
+	munmap(mem, size);
+out:
+	unpin();
+	arena_ops_close(env);
 }
 
 /* Pins the page in a pipe; whatever comes out has been at this offset. */
@@ -544,7 +595,7 @@ static void pin_against_free(void)
 	/* Trap: pinned pages outlive the free: the page must not be reused while pinned */
 	if (!arena_ops_open(&shared.env, 4, BPF_F_SEGV_ON_FAULT, 0))
 		return;
-	race(pin_thread, free_under_pin, 2 * DURATION_MS);
+	race(pin_thread, free_under_pin, DURATION_MS);
 	expect_empty_arena(&shared.env);
 	arena_ops_close(&shared.env);
 }
@@ -734,6 +785,8 @@ void serial_test_arena_race(void)
 		two_frees_and_munmap();
 	if (test__start_subtest("reuse_against_access"))
 		reuse_against_access();
+	if (test__start_subtest("stale_translation"))
+		stale_translation();
 	if (test__start_subtest("pin_against_free"))
 		pin_against_free();
 	if (test__start_subtest("storm_sleepable"))

@@ -329,31 +329,41 @@ static void returned(void)
 	*(__u32 *)a.mem = 0;
 }
 
-/* Nothing is assumed of an arena pointer: it can be NULL, or any number. */
+/*
+ * Nothing is assumed of an arena pointer: it can be NULL, or any number. Each way
+ * has code of its own, so that one which is thought impossible shows.
+ */
 static void compared(void)
 {
 	RETURNS(1, LD_ARENA(BPF_REG_1), BPF_MOV64_IMM(BPF_REG_2, 0),
-		CAST_KERN(BPF_REG_2, BPF_REG_2), BPF_MOV64_IMM(BPF_REG_0, 1),
-		BPF_JMP_IMM(BPF_JEQ, BPF_REG_2, 0, 1), BPF_MOV64_IMM(BPF_REG_0, 2));
+		CAST_KERN(BPF_REG_2, BPF_REG_2), BPF_MOV64_IMM(BPF_REG_0, 2),
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_2, 0, 1), BPF_EXIT_INSN(),
+		BPF_MOV64_IMM(BPF_REG_0, 1));
 	RETURNS(2, LD_ARENA(BPF_REG_1), BPF_MOV64_IMM(BPF_REG_2, 8),
-		CAST_KERN(BPF_REG_2, BPF_REG_2), BPF_MOV64_IMM(BPF_REG_0, 1),
-		BPF_JMP_IMM(BPF_JEQ, BPF_REG_2, 0, 1), BPF_MOV64_IMM(BPF_REG_0, 2));
+		CAST_KERN(BPF_REG_2, BPF_REG_2), BPF_MOV64_IMM(BPF_REG_0, 2),
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_2, 0, 1), BPF_EXIT_INSN(),
+		BPF_MOV64_IMM(BPF_REG_0, 1));
+	RETURNS(2, LD_ARENA(BPF_REG_1), BPF_MOV64_IMM(BPF_REG_2, 0),
+		CAST_KERN(BPF_REG_2, BPF_REG_2), BPF_MOV64_IMM(BPF_REG_0, 2),
+		BPF_JMP_IMM(BPF_JNE, BPF_REG_2, 0, 1), BPF_EXIT_INSN(),
+		BPF_MOV64_IMM(BPF_REG_0, 1));
 	/* with a scalar */
 	RETURNS(1, LD_ARENA(BPF_REG_1), BPF_MOV64_IMM(BPF_REG_2, 8),
-		CAST_KERN(BPF_REG_2, BPF_REG_2), BPF_MOV64_IMM(BPF_REG_0, 1),
+		CAST_KERN(BPF_REG_2, BPF_REG_2), BPF_MOV64_IMM(BPF_REG_0, 2),
 		BPF_MOV64_IMM(BPF_REG_3, 9), BPF_JMP_REG(BPF_JLT, BPF_REG_2, BPF_REG_3, 1),
-		BPF_MOV64_IMM(BPF_REG_0, 2));
+		BPF_EXIT_INSN(), BPF_MOV64_IMM(BPF_REG_0, 1));
 	RETURNS(1, LD_ARENA(BPF_REG_1), BPF_MOV64_IMM(BPF_REG_2, 8),
-		CAST_KERN(BPF_REG_2, BPF_REG_2), BPF_MOV64_IMM(BPF_REG_0, 1),
+		CAST_KERN(BPF_REG_2, BPF_REG_2), BPF_MOV64_IMM(BPF_REG_0, 2),
 		BPF_MOV64_IMM(BPF_REG_3, 9), BPF_JMP32_REG(BPF_JGT, BPF_REG_3, BPF_REG_2, 1),
-		BPF_MOV64_IMM(BPF_REG_0, 2));
+		BPF_EXIT_INSN(), BPF_MOV64_IMM(BPF_REG_0, 1));
 	/* with another arena pointer */
 	RETURNS_R9(1, BPF_MOV64_REG(BPF_REG_8, BPF_REG_9), BPF_ALU64_IMM(BPF_ADD, BPF_REG_8, 16),
-		   BPF_MOV64_IMM(BPF_REG_0, 1), BPF_JMP_REG(BPF_JNE, BPF_REG_9, BPF_REG_8, 1),
-		   BPF_MOV64_IMM(BPF_REG_0, 2));
+		   BPF_MOV64_IMM(BPF_REG_0, 2), BPF_JMP_REG(BPF_JNE, BPF_REG_9, BPF_REG_8, 1),
+		   BPF_EXIT_INSN(), BPF_MOV64_IMM(BPF_REG_0, 1));
 	RETURNS_R9(1, BPF_MOV64_REG(BPF_REG_8, BPF_REG_9), BPF_ALU64_IMM(BPF_ADD, BPF_REG_8, 16),
-		   BPF_ALU64_IMM(BPF_SUB, BPF_REG_8, 16), BPF_MOV64_IMM(BPF_REG_0, 1),
-		   BPF_JMP_REG(BPF_JEQ, BPF_REG_9, BPF_REG_8, 1), BPF_MOV64_IMM(BPF_REG_0, 2));
+		   BPF_ALU64_IMM(BPF_SUB, BPF_REG_8, 16), BPF_MOV64_IMM(BPF_REG_0, 2),
+		   BPF_JMP_REG(BPF_JEQ, BPF_REG_9, BPF_REG_8, 1), BPF_EXIT_INSN(),
+		   BPF_MOV64_IMM(BPF_REG_0, 1));
 }
 
 /* An equal scalar learns nothing from the comparison that makes it a pointer. */
@@ -484,6 +494,8 @@ static void merged_alu(void)
 
 	for (i = 0; i < ARRAY_SIZE(insns); i++)
 		refused_merged(__LINE__, scalar_or_arena, insns[i], -EINVAL, msg);
+	/* nor with another pointer, which it would truncate just so */
+	refused_merged(__LINE__, stack_or_arena, insns[0], -EINVAL, msg);
 }
 
 /* An operation of 32 bits is the same for both; so is a move. */

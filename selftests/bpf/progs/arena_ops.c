@@ -13,6 +13,7 @@ struct {
 } arena SEC(".maps");
 
 __u64 ret[ARENA_SLOTS];
+int stop;
 
 static __always_inline __u64 load(__u64 addr)
 {
@@ -63,6 +64,23 @@ static __always_inline __u64 diff(__u64 addr, __u64 val)
 
 	bpf_loop(PAGE_WORDS, diff_word, &op, 0);
 	return op.bits;
+}
+
+static int scribble_word(__u32 i, struct page_op *op)
+{
+	store(op->addr, op->val);
+	return READ_ONCE(stop) != 0;
+}
+
+/* In one run, so that this CPU has no reason to forget where the page was. */
+static __always_inline __u64 scribble(__u64 addr, __u64 val)
+{
+	struct page_op op = { .addr = addr, .val = val };
+	int i;
+
+	for (i = 0; i < 16 && !READ_ONCE(stop); i++)
+		bpf_loop(1 << 23, scribble_word, &op, 0);
+	return 0;
 }
 
 static __always_inline __u64 alloc(__u64 addr, __u64 cnt, int node, __u64 flags)
@@ -122,6 +140,8 @@ static __always_inline __u64 run(__u64 code, __u64 addr, __u64 cnt, int node, __
 		return fill(addr, val);
 	case ARENA_DIFF:
 		return diff(addr, val);
+	case ARENA_SCRIBBLE:
+		return scribble(addr, val);
 	case ARENA_STORM:
 		return storm(val);
 	}
