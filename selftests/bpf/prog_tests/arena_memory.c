@@ -749,18 +749,18 @@ static void memcg_reclaim(void)
 static void memory_usage(struct arena_ops_env *env)
 {
 	long long before, after = -1, want;
-	const int pages = 48;
+	const int pages = 48, stock = 32;
 
 	before = arena_ops_memory(env);
 	ASSERT_GT(before, 0, "memlock of an empty arena");
 	ASSERT_LT(before, 512 * KIB, "memlock of an empty arena");
 	if (!ASSERT_EQ((char *)arena_ops_alloc_wait(env, env->base, pages), env->base, "alloc"))
 		return;
-	/* Pages in stock count as well: until it has been refilled, nothing seems to change. */
-	want = before + pages * page;
+	/* Pages in stock count as well, and it may be left half empty. */
+	want = before + (env->atomic ? pages - stock : pages) * page;
 	ARENA_EVENTUALLY((after = arena_ops_memory(env)) >= want);
 	ASSERT_GE(after, want, "memlock with pages");
-	ASSERT_LE(after, want + 64 * KIB, "memlock with pages");
+	ASSERT_LE(after, before + pages * (long long)page + 64 * KIB, "memlock with pages");
 	arena_ops_free(env, env->base, pages);
 	ARENA_EVENTUALLY((after = arena_ops_memory(env)) < want);
 	ASSERT_LT(after, want, "memlock after free");
@@ -858,8 +858,9 @@ static void everything_returned(void)
 	for (i = 0; i < 1000; i++)
 		if (!life_of_an_arena(i % 100 ? 1000 : 1 << 20, i % 20 ? 0 : id))
 			goto out;
-	missing = arena_settle(before, 4 * MIB);
-	ASSERT_LE(missing, 4 * MIB, "bytes missing after 1000 arenas");
+	/* Workers that have been started stay for a while, with their stacks. */
+	missing = arena_settle(before, 8 * MIB);
+	ASSERT_LE(missing, 8 * MIB, "bytes missing after 1000 arenas");
 	ASSERT_TRUE(ARENA_EVENTUALLY((after = count_areas()) < areas + 20), "vmalloc areas");
 	if (after >= areas + 20)
 		PRINT_FAIL("%d vmalloc areas, %d before\n", after, areas);
@@ -1228,7 +1229,7 @@ static bool pinned_round(const struct arena_ops_env *env, int round, bool wait)
 	mem = mmap(NULL, OTHER_PAGES * page, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (ASSERT_NEQ(mem, MAP_FAILED, "mmap"))
 		memset(mem, 0xcc, OTHER_PAGES * page);
-	/* The same offset may show through: it may be the same page. */
+	/* The offset can be had again, but with another page. */
 	if (round % 2 && arena_ops_alloc(env, env->base, PIPE_PAGES))
 		memset(env->base, 0xdd, PIPE_PAGES * page);
 
@@ -1236,7 +1237,7 @@ static bool pinned_round(const struct arena_ops_env *env, int round, bool wait)
 	for (i = 0; ok && i < PIPE_PAGES * page; i++) {
 		unsigned char c = buf[i];
 
-		if (c != 0xaa && c != 0 && c != 0xdd) {
+		if (c != 0xaa) {
 			PRINT_FAIL("0x%x at %zu of the pipe\n", c, i);
 			ok = false;
 		}
@@ -1254,14 +1255,14 @@ static void pinned(struct arena_ops_env *env)
 	int round;
 
 	/* Trap: pinned pages outlive the free: the page must not be reused while pinned */
-	for (round = 0; round < 24; round++) {
+	for (round = 0; round < 12; round++) {
 		if (round == 4)
 			before = arena_mem_free();
-		if (!pinned_round(env, round, round < 2))
+		if (!pinned_round(env, round, !round))
 			return;
 	}
-	/* Of 20 times 8 pages, not all may have stayed away. */
-	ASSERT_LE(arena_settle(before, 256 * KIB), 256 * KIB, "bytes missing");
+	/* Of 8 times 8 pages, not all may have stayed away. */
+	ASSERT_LE(arena_settle(before, 128 * KIB), 128 * KIB, "bytes missing");
 }
 
 static int fail_fd;

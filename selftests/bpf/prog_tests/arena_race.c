@@ -13,6 +13,7 @@
 #define DURATION_MS	1000
 #define CANARY		0xca9a57ca9a57ca9aULL
 #define SCRIBBLE	0x5c21bb1e5c21bb1eULL
+#define WORKER_CPUS	"/sys/devices/virtual/workqueue/cpumask"
 
 static size_t page;
 
@@ -496,24 +497,33 @@ static void reuse_against_access(void)
  * A single run of a program goes on writing to a page that is freed and, after
  * a while, has left the arena. Whoever gets the page then must not see that.
  * The program runs in another process: what this one does to its own mappings
- * would make the other CPU forget the page.
+ * would make the other CPU forget the page. And workers stay on this CPU, so that
+ * the page is among the first to be handed out here.
  */
 static void stale_translation(void)
 {
 	struct arena_ops_env *env = &shared.env;
-	size_t size = 4096 * page, i;
+	char cpus[32] = {};
 	long long full;
-	__u64 *mem;
 	pid_t pid;
+	__u32 i;
+	int fd;
 
 	/* Trap: freed page still in a TLB */
+	fd = open(WORKER_CPUS, O_RDONLY);
+	if (!ASSERT_GT(read(fd, cpus, sizeof(cpus) - 1), 0, "workers' CPUs"))
+		return;
+	close(fd);
 	if (!arena_ops_open(env, 4, 0, 0))
 		return;
+	/* Pages of the kind that arenas have become pages of an arena again. */
+	if (!arena_ops_open(&bystander, 512, 0, 0)) {
+		arena_ops_close(env);
+		return;
+	}
 	pin_to(0);
-	env->skel->bss->stop = 0;
-	mem = mmap(NULL, size, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (!ASSERT_NEQ(mem, MAP_FAILED, "mmap") ||
-	    !ASSERT_PAGE(arena_ops_alloc(env, env->base, 1), "alloc"))
+	arena_write_file(WORKER_CPUS, "1");
+	if (!ASSERT_PAGE(arena_ops_alloc(env, env->base, 1), "alloc"))
 		goto out;
 	full = arena_ops_memory(env);
 	pid = fork();
@@ -526,20 +536,23 @@ static void stale_translation(void)
 		goto end;
 	arena_ops_free(env, env->base, 1);
 	ASSERT_TRUE(ARENA_EVENTUALLY(arena_ops_memory(env) < full), "page leaves the arena");
-	for (i = 0; i < size / sizeof(*mem); i++)
-		mem[i] = CANARY;
+	if (!ASSERT_PAGE(arena_ops_alloc(&bystander, NULL, bystander.pages), "other arena"))
+		goto end;
+	for (i = 0; i < bystander.pages; i++)
+		arena_ops_fill(&bystander, arena_ops_page(&bystander, i), CANARY);
 	arena_nap();
-	for (i = 0; i < size / page; i++)
-		if (!ASSERT_FALSE(arena_page_differs((char *)mem + i * page, CANARY),
-				  "anonymous memory"))
+	for (i = 0; i < bystander.pages; i++)
+		if (!ASSERT_EQ(arena_ops_diff(&bystander, arena_ops_page(&bystander, i), CANARY), 0,
+			       "other arena"))
 			break;
 	ASSERT_EQ(arena_ops_load(env, env->base), 0, "freed page");
 end:
 	WRITE_ONCE(env->skel->bss->stop, 1);
 	waitpid(pid, NULL, 0);
-	munmap(mem, size);
 out:
+	arena_write_file(WORKER_CPUS, cpus);
 	unpin();
+	arena_ops_close(&bystander);
 	arena_ops_close(env);
 }
 
