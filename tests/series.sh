@@ -91,7 +91,8 @@ patches_name_no_one_else()
 		$patches/*.patch $patches/cover-letter
 }
 
-# scripts/checkpatch.ignore: what is not held against us, and why.
+# scripts/checkpatch.ignore: what is not held against us, and why. A file that is
+# in git would be taken for source and not for a patch.
 checkpatch_is_content()
 {
 	[ -s $patches/series ]
@@ -99,9 +100,11 @@ checkpatch_is_content()
 	bad=
 	# The distribution's python3 has the modules that spdxcheck.py needs.
 	while read -r patch; do
-		PATH=/usr/bin:$PATH perl $tree/scripts/checkpatch.pl --root=$tree --strict --no-signoff \
-			--terse --show-types --no-summary --ignore "$ignore" \
-			$patches/"$patch" || bad=y
+		cp $patches/"$patch" "$work/$patch"
+		PATH=/usr/bin:$PATH perl $tree/scripts/checkpatch.pl --root=$tree \
+			--strict --no-signoff --terse --show-types --no-summary \
+			--typedefsfile=scripts/checkpatch.types \
+			--ignore "$ignore" "$work/$patch" || bad=y
 	done <$patches/series
 	[ -z "$bad" ]
 }

@@ -291,11 +291,16 @@ static inline long long arena_percpu_pages(void)
 	return n;
 }
 
-/* The kernel's free memory in bytes, with what it only keeps for later let go. */
+/*
+ * The kernel's free memory in bytes, with what it only keeps for later let go.
+ * Workers that are started meanwhile stay for minutes: their stacks count as free,
+ * and as much again for the rest of a task.
+ */
 static inline long long arena_mem_free(void)
 {
 	arena_write_file("/proc/sys/vm/drop_caches", "3");
 	return arena_read_number("/proc/meminfo", "MemFree:") * 1024 +
+	       arena_read_number("/proc/meminfo", "KernelStack:") * 2048 +
 	       arena_percpu_pages() * arena_page_size();
 }
 
