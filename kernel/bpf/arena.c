@@ -33,7 +33,8 @@
  *   mmap_lock
  *     arena->lock                        the arena's address is set once
  *     mapping.invalidate_lock            shared: a user fault, from look-up to
- *                                        mapping; exclusive: a free that unmaps
+ *                                        mapping; exclusive: a free that unmaps,
+ *                                        and the trimming of parked pages
  *       mapping.i_mmap_rwsem, page table locks, in the core mm
  *
  * and never the other way round.
