@@ -13,12 +13,14 @@ JOBS ?= $(shell nproc)
 CC := $(if $(shell command -v ccache),ccache )gcc
 SRC := $(CURDIR)/build/linux
 VMLINUX := build/kernel/vmlinux
+IMAGE := arch/x86/boot/bzImage
 BTF := $(CURDIR)/build/vmlinux.btf
 SELFTESTS := $(CURDIR)/build/selftests
 DEMO := $(CURDIR)/build/demo
 
 FRAGMENTS := configs/arena.config configs/vm.config
-KBUILD = $(MAKE) -C $(SRC) O=$(CURDIR)/$(1) CC="$(CC)" -j$(JOBS) bzImage
+# KBUILD source,objects
+KBUILD = $(MAKE) -C $(CURDIR)/$(1) O=$(CURDIR)/$(2) CC="$(CC)" -j$(JOBS) bzImage
 
 .PHONY: all
 all: initramfs $(if $(filter debug,$(CONFIG)),kernel-debug)
@@ -29,7 +31,11 @@ help:
 	@echo 'make CONFIG=debug    the same, and the debug kernel'
 	@echo 'make test            every test; the last line counts them'
 	@echo 'make test-debug      the arena selftests on the debug kernel'
+	@echo 'make bench           arenas of this kernel against mainline'"'"'s, in instructions'
 	@echo 'make test-each       builds and boots the kernel after each single patch'
+	@echo 'make conformance     mainline'"'"'s arena selftests, here, there and on stock 6.1'
+	@echo 'make compare         6.1'"'"'s own BPF selftests, against tests/stock-results'
+	@echo 'make kernel-stock    the kernel without the series, in build/kernel-stock'
 	@echo 'make refresh         writes build/linux and edited files to patches/6.1'
 	@echo 'make clean           removes what was built, but not the kernel tree'
 	@echo 'make distclean       removes build/, and commits in build/linux with it'
@@ -51,14 +57,23 @@ tree:
 kernel: tree
 	@scripts/config.sh $(SRC) build/kernel $(FRAGMENTS)
 	@scripts/progress.sh kernel $(if $(wildcard $(VMLINUX)),0,1850) \
-		$(call KBUILD,build/kernel)
+		$(call KBUILD,build/linux,build/kernel)
 
 .PHONY: kernel-debug
 kernel-debug: tree
 	@scripts/config.sh $(SRC) build/kernel-debug $(FRAGMENTS) configs/debug.config
 	@scripts/progress.sh kernel-debug \
 		$(if $(wildcard build/kernel-debug/vmlinux),0,1900) \
-		$(call KBUILD,build/kernel-debug)
+		$(call KBUILD,build/linux,build/kernel-debug)
+
+# The base without the series, configured alike: to compare with.
+.PHONY: kernel-stock
+kernel-stock: tree
+	@scripts/base.sh
+	@scripts/config.sh build/base build/kernel-stock $(FRAGMENTS)
+	@scripts/progress.sh kernel-stock \
+		$(if $(wildcard build/kernel-stock/vmlinux),0,2100) \
+		$(call KBUILD,build/base,build/kernel-stock)
 
 # What user space sees of the kernel. It changes less often than the kernel.
 .PHONY: btf
@@ -72,6 +87,7 @@ selftests: btf
 	@mkdir -p $(SELFTESTS)
 	@scripts/progress.sh selftests 0 \
 		$(MAKE) -C $(SRC)/tools/testing/selftests/bpf -j$(JOBS) test_progs \
+		$(SELFTESTS)/arena_bench \
 		TEST_FILTER=arena OUTPUT=$(SELFTESTS) VMLINUX_BTF=$(BTF) \
 		CLANG=$(CLANG) CLANG_OLD=$(CLANG_OLD) LLVM_STRIP=$(LLVM_STRIP)
 
@@ -86,11 +102,16 @@ demo: btf
 .PHONY: initramfs
 initramfs: selftests demo
 	@scripts/initramfs.sh build/vm/initramfs.cpio $(SELFTESTS)/test_progs \
-		$(SELFTESTS)/*.bpf.o $(SELFTESTS)/tools/sbin/bpftool $(DEMO)/arena-demo
+		$(SELFTESTS)/arena_bench $(SELFTESTS)/*.bpf.o $(SELFTESTS)/tools/sbin/bpftool $(DEMO)/arena-demo
 
 .PHONY: refresh
 refresh:
 	@scripts/refresh.sh
+
+# The kernel that is built, mainline's, and stock 6.1.
+.PHONY: bench
+bench: initramfs kernel-stock
+	@scripts/bench.sh build/kernel/$(IMAGE) build/kernel-stock/$(IMAGE)
 
 .PHONY: test
 test:
@@ -103,6 +124,16 @@ test-debug:
 .PHONY: test-each
 test-each: all
 	@scripts/test-each.sh
+
+# Mainline's own arena selftests, on mainline, stock 6.1 and this kernel.
+.PHONY: conformance
+conformance: kernel
+	@scripts/conformance.sh
+
+# 6.1's own BPF selftests, here and as recorded on stock 6.1.
+.PHONY: compare
+compare: btf
+	@scripts/compare-stock.sh
 
 .PHONY: clean
 clean:

@@ -32,9 +32,11 @@ Environment:
   VM_TIMEOUT  time limit for the machine, in seconds (600; -s has none)
   VM_CPUS     number of CPUs (2)
   VM_MEMORY   memory, as QEMU's -m (2G)
-  VM_ACCEL    kvm or tcg (default: kvm if a kernel boots with it, else tcg)
+  VM_ACCEL    kvm or tcg (default: kvm if a kernel boots with it, else tcg), or
+              icount: time is the number of instructions, the same each time
   VM_CPU      CPU model, as QEMU's -cpu
   VM_APPEND   further kernel parameters
+  VM_INITRAMFS  another root file system (build/vm/initramfs.cpio)
   LINUX       kernel source to use in place of Debian's (see README.md)
 
 The kernel's log is kept in build/vm/console.log.

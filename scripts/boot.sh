@@ -35,10 +35,11 @@ if [ -n "${VM_SHELL:-}" ]; then
 fi
 
 # The kernel unpacks archives that follow one another into one root.
-cp "$vm/initramfs.cpio" "$run/initrd" &&
+cp "${VM_INITRAMFS:-$vm/initramfs.cpio}" "$run/initrd" &&
 (cd "$run/overlay" && find . | cpio -o -H newc -R 0:0 2>/dev/null) \
 	>>"$run/initrd" || exit 125
 
+icount=
 accel=${VM_ACCEL:-$(scripts/accel.sh "$image")} || exit 125
 case $accel in
 kvm)
@@ -50,17 +51,26 @@ tcg)
 	# kernels up to 6.17 uses it.
 	cpu=max,-cx16
 	;;
+icount)
+	# Virtual time is the number of instructions, 1 ns each, and idle time passes
+	# at once. rep stos and movs count as often as they repeat: by the word. The
+	# clock and the random numbers are the same each time.
+	accel=tcg,thread=single
+	cpu=max,-cx16,-erms,-fsrm
+	icount="-icount shift=0,sleep=off -seed 1 -rtc base=2026-01-01,clock=vm"
+	;;
 *)
-	echo "boot.sh: VM_ACCEL=$accel: must be kvm or tcg" >&2
+	echo "boot.sh: VM_ACCEL=$accel: must be kvm, tcg or icount" >&2
 	exit 125
 	;;
 esac
 echo "vm: ${image##*/} with ${accel%%,*}, log in $vm/console.log" >&2
 
+# shellcheck disable=SC2086 # icount is a list of words
 # QEMU makes its standard output non-blocking: a pipe keeps that to itself.
 {
 	timeout --foreground -k 5 "$limit" qemu-system-x86_64 \
-		-accel "$accel" -cpu "${VM_CPU:-$cpu}" \
+		$icount -accel "$accel" -cpu "${VM_CPU:-$cpu}" \
 		-smp "${VM_CPUS:-2}" -m "${VM_MEMORY:-2G}" \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$image" -initrd "$run/initrd" \

@@ -1,8 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Installs the packages that building, booting and testing need, or prints the
-# line that does.
+# usage: deps.sh [PACKAGE]...
+#
+# Installs the packages that building, booting and testing need, and the
+# PACKAGEs, or prints the line that does.
 
 set -eu
 
@@ -10,7 +12,7 @@ packages="
 	bc binutils-dev bison busybox-static ccache cpio dwarves flex gcc git
 	kmod libc6-dev libcap-dev libelf-dev libssl-dev make perl
 	python3-git python3-minimal python3-ply qemu-system-x86 quilt rsync shellcheck sparse strace
-	util-linux xz-utils zlib1g-dev"
+	util-linux xz-utils zlib1g-dev $*"
 [ -n "${CLANG:-}" ] || packages="$packages clang-19 lld-19 llvm-19"
 [ -n "${CLANG_OLD:-}" ] || packages="$packages clang-14"
 [ -n "${LINUX:-}" ] || [ -e build/linux/.git ] ||

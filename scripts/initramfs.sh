@@ -15,7 +15,7 @@ root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 
 cd "$root"
-mkdir -p bin bpf dev proc sys tmp run etc
+mkdir -p bin bpf dev proc sys tmp run etc mnt
 ln -s bin sbin
 mkdir -p usr
 ln -s ../bin usr/bin
@@ -32,10 +32,14 @@ done
 cp "$(command -v strace)" "$root/bin/"
 [ $# -eq 0 ] || cp "$@" "$root/bpf/"
 
-# ldd says "not a dynamic executable" of BPF objects and scripts.
-for program in "$root"/bin/strace "$root"/bpf/*; do
-	ldd "$program" 2>/dev/null || :
-done | grep -o '/[^ ]*' | sort -u | while read -r library; do
+# ldd says "not a dynamic executable" of BPF objects and scripts. It cannot know
+# of the library that pthread_exit() loads.
+{
+	for program in "$root"/bin/strace "$root"/bpf/*; do
+		ldd "$program" 2>/dev/null || :
+	done
+	realpath "$(gcc -print-file-name=libgcc_s.so.1)"
+} | grep -o '/[^ ]*' | sort -u | while read -r library; do
 	mkdir -p "$root$(dirname "$library")"
 	cp -L "$library" "$root$library"
 done

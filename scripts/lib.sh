@@ -8,6 +8,7 @@
 tree=build/linux
 patches=patches/6.1
 scratch=build/scratch
+base=build/base
 
 die()
 {
@@ -93,6 +94,14 @@ open_scratch()
 close_scratch()
 {
 	[ ! -e $scratch ] || git -C $tree worktree remove -f "$PWD/$scratch"
+}
+
+# The whole tree without the series, in $base.
+open_base()
+{
+	[ -e $base ] ||
+		git -C $tree worktree add -q -f --detach "$PWD/$base" base
+	git -C $base checkout -q --detach base
 }
 
 # apply_series DIRECTORY: the patches on top of what is checked out there.

@@ -10,7 +10,6 @@ cd "$(dirname "$0")/.." || exit 1
 . scripts/lib.sh
 
 jobs=$(nproc)
-base=build/base
 
 # The objects of what the series touches, of those that SOURCE has.
 touched_objects()
@@ -50,9 +49,7 @@ nothing_new()
 {
 	name=$1
 	shift
-	[ -e $base ] ||
-		git -C $tree worktree add -q -f --detach "$PWD/$base" base
-	git -C $base checkout -q --detach base
+	open_base
 	messages $base "check-base-$name" "$@" >"$work/old"
 	messages $tree "check-$name" "$@" >"$work/new"
 	echo "base: $(wc -l <"$work/old") messages; new ones of the series:"

@@ -86,7 +86,6 @@ struct bpf_arena {
 	struct mutex lock;	/* see the top of the file */
 	struct address_space mapping;
 	struct arena_space space;
-	void *space_mem;
 	struct arena_kmap kmap;
 	struct arena_stock stock;
 	unsigned long requests;
@@ -103,6 +102,24 @@ static struct bpf_arena *to_arena(const struct bpf_map *map)
 	return container_of(map, struct bpf_arena, map);
 }
 
+/* Behind the arena is the memory of its parts, in one allocation with it. */
+
+static size_t arena_bytes(u32 max_pages)
+{
+	return sizeof(struct bpf_arena) + arena_kmap_mem_bytes(max_pages) +
+	       arena_space_bytes(max_pages);
+}
+
+static void *kmap_mem(struct bpf_arena *arena)
+{
+	return arena + 1;
+}
+
+static void *space_mem(struct bpf_arena *arena)
+{
+	return kmap_mem(arena) + arena_kmap_mem_bytes(arena->map.max_entries);
+}
+
 /*
  * The map's address. Known from map_extra at creation, or from the first mmap().
  */
@@ -112,28 +129,21 @@ static bool crosses_4g(u64 start, u64 len)
 	return upper_32_bits(start) != upper_32_bits(start + len - 1);
 }
 
-static int set_range(struct bpf_arena *arena, u64 start, u64 len)
+static void set_range(struct bpf_arena *arena, u64 start, u64 len)
 {
 	u32 nr_pages = len >> PAGE_SHIFT;
-	int err;
 
-	err = arena_kmap_set_range(&arena->kmap, lower_32_bits(start), nr_pages);
-	if (err)
-		return err;
-
-	arena_space_init(&arena->space, arena->space_mem, nr_pages);
+	arena_kmap_set_range(&arena->kmap, lower_32_bits(start));
+	arena_space_init(&arena->space, space_mem(arena), nr_pages);
 	arena->nr_pages = nr_pages;
 	arena->user_vm_end = start + len;
 	/* Whoever sees the address may use all that comes before */
 	smp_store_release(&arena->user_vm_start, start);
-
-	return 0;
 }
 
 /* Refuse a user range that is not the arena's, or make it the arena's. */
 static int fix_range(struct bpf_arena *arena, u64 start, u64 len)
 {
-	struct mem_cgroup *old_memcg;
 	int err = 0;
 
 	mutex_lock(&arena->lock);
@@ -148,9 +158,7 @@ static int fix_range(struct bpf_arena *arena, u64 start, u64 len)
 	} else if (crosses_4g(start, len)) {
 		err = -ERANGE;
 	} else {
-		old_memcg = bpf_map_memcg_enter(&arena->map);
-		err = set_range(arena, start, len);
-		bpf_map_memcg_exit(old_memcg);
+		set_range(arena, start, len);
 	}
 	mutex_unlock(&arena->lock);
 
@@ -209,7 +217,7 @@ static unsigned long arena_get_unmapped_area(struct file *filp,
  * begins (to trim) or has ended (to refill), so that nobody asks twice.
  */
 
-static bool requested(struct bpf_arena *arena, enum arena_request req)
+static inline bool requested(struct bpf_arena *arena, enum arena_request req)
 {
 	return test_bit(req, &arena->requests) ||
 	       test_and_set_bit(req, &arena->requests);
@@ -317,45 +325,62 @@ static struct page *new_page(struct bpf_arena *arena, int node, bool may_sleep)
 	return arena_page_alloc(&arena->map, node);
 }
 
-/* Have a zeroed page at an offset that the caller has taken. */
-static int claim_page(struct bpf_arena *arena, u32 idx, int node,
-		      bool may_sleep)
+/*
+ * A chunk of the space is missing. Returns 0 or -ENOMEM; then what was to be done
+ * with the space can be tried again.
+ */
+static int add_chunk(struct bpf_arena *arena, u32 chunk, bool may_sleep)
 {
-	struct page *page;
+	struct page *page = new_page(arena, NUMA_NO_NODE, may_sleep);
 
-	page = arena_kmap_claim_parked(&arena->kmap, idx);
-	if (IS_ERR(page))
-		return PTR_ERR(page);
-	if (page) {
-		clear_page(page_address(page));
-		return 0;
-	}
+	BUILD_BUG_ON(sizeof(struct arena_chunk) > PAGE_SIZE);
 
-	page = new_page(arena, node, may_sleep);
 	if (!page)
 		return -ENOMEM;
-	arena_kmap_claim(&arena->kmap, idx, page);
+	if (arena_space_add(&arena->space, chunk, page_address(page)))
+		return 0;
+
+	/* Somebody else was faster */
+	if (may_sleep)
+		put_page(page);
+	else
+		arena_stock_return(&arena->stock, page);
 
 	return 0;
 }
 
-/*
- * Undo what populate() has done in [@start, @end), all of which is taken: pages
- * up to @failed are claimed. If that one is pinned, it stays taken.
- */
-static void unpopulate(struct bpf_arena *arena, u32 start, u32 end, u32 failed,
-		       bool pinned)
+/* Take the range. Returns 0, -EBUSY or -ENOMEM. */
+static int take_range(struct bpf_arena *arena, u32 start, u32 n, bool may_sleep)
 {
-	u32 idx;
+	u32 missing;
+	int err;
 
-	for (idx = start; idx < failed; idx++)
-		arena_kmap_unclaim(&arena->kmap, idx);
-	if (failed > start)
-		arena_space_give(&arena->space, start, failed - start);
-	if (pinned)
-		failed++;
-	if (end > failed)
-		arena_space_give(&arena->space, failed, end - failed);
+	do {
+		err = arena_space_take(&arena->space, start, n, &missing);
+	} while (err == -EAGAIN && !(err = add_chunk(arena, missing, may_sleep)));
+
+	return err;
+}
+
+static struct page *get_page_for(struct arena_kmap *kmap,
+				 const struct arena_page_source *from)
+{
+	struct bpf_arena *arena = container_of(kmap, struct bpf_arena, kmap);
+
+	return new_page(arena, from->node, from->may_sleep);
+}
+
+/* Give offsets back, and what arena_kmap_populate() has parked its time. */
+static noinline void give_after_error(struct bpf_arena *arena, u32 start, u32 n,
+				      u32 done, int err)
+{
+	if (done)
+		arena_space_give(&arena->space, start, done);
+	/* The offset of a pinned page is not ours any more */
+	if (err == -EAGAIN)
+		done++;
+	if (n > done)
+		arena_space_give(&arena->space, start + done, n - done);
 	request_trim(arena, ARENA_REQ_TRIM);
 }
 
@@ -364,25 +389,22 @@ static void unpopulate(struct bpf_arena *arena, u32 start, u32 end, u32 failed,
  * everybody see them: all or none. After an error the range is free again, but for
  * a pinned page, if it was that (-EAGAIN).
  */
-static int populate(struct bpf_arena *arena, u32 start, u32 n, int node,
-		    bool may_sleep)
+static inline int populate(struct bpf_arena *arena, u32 start, u32 n, int node,
+			   bool may_sleep)
 {
-	u32 idx, end = start + n;
+	const struct arena_page_source from = {
+		.get = get_page_for,
+		.node = node,
+		.may_sleep = may_sleep,
+	};
+	u32 done;
 	int err;
 
-	for (idx = start; idx < end; idx++) {
-		err = claim_page(arena, idx, node, may_sleep);
-		if (err) {
-			unpopulate(arena, start, end, idx, err == -EAGAIN);
-			return err;
-		}
-		if (may_sleep)
-			cond_resched();
-	}
-	for (idx = start; idx < end; idx++)
-		arena_kmap_publish(&arena->kmap, idx);
+	err = arena_kmap_populate(&arena->kmap, start, n, &from, &done);
+	if (err)
+		give_after_error(arena, start, n, done, err);
 
-	return 0;
+	return err;
 }
 
 /*
@@ -395,24 +417,45 @@ static s64 to_offset(const struct bpf_arena *arena, const void *addr)
 	       lower_32_bits(arena->user_vm_start);
 }
 
-/* Take @n pages at @addr, or where they fit. Returns a page offset or error. */
-static long take_pages(struct bpf_arena *arena, const void *addr, u32 n)
+/* Take @n pages where they fit. Returns a page offset, -ENOSPC or -ENOMEM. */
+static long take_lowest(struct bpf_arena *arena, u32 n, bool may_sleep)
 {
-	s64 off;
-	int err;
+	u32 missing;
+	long start;
 
-	if (!addr)
-		return arena_space_alloc(&arena->space, n);
+	do {
+		start = arena_space_alloc(&arena->space, n, &missing);
+	} while (start == -EAGAIN && !(start = add_chunk(arena, missing, may_sleep)));
 
-	off = to_offset(arena, addr);
+	return start;
+}
+
+/* Returns the page offset of @n pages at @addr, or -EINVAL. */
+static long to_page_offset(const struct bpf_arena *arena, const void *addr, u32 n)
+{
+	s64 off = to_offset(arena, addr);
+
 	if (off < 0 || offset_in_page(off))
 		return -EINVAL;
 	off >>= PAGE_SHIFT;
-	if (off + n > arena->nr_pages)
-		return -EINVAL;
-	err = arena_space_take(&arena->space, off, n);
 
-	return err ?: off;
+	return off + n > arena->nr_pages ? -EINVAL : off;
+}
+
+/* Take @n pages at @addr, or where they fit. Returns a page offset or error. */
+static long take_pages(struct bpf_arena *arena, const void *addr, u32 n,
+		       bool may_sleep)
+{
+	long start;
+
+	if (!addr)
+		return take_lowest(arena, n, may_sleep);
+
+	start = to_page_offset(arena, addr, n);
+	if (start < 0)
+		return start;
+
+	return take_range(arena, start, n, may_sleep) ?: start;
 }
 
 /*
@@ -423,194 +466,275 @@ static long take_pages(struct bpf_arena *arena, const void *addr, u32 n)
 static long take_and_populate(struct bpf_arena *arena, const void *addr, u32 n,
 			      int node, bool may_sleep)
 {
-	int err = 0, tries;
-	long start;
+	long start, ret = 0;
+	int tries;
 
 	for (tries = 0; tries < ARENA_ALLOC_TRIES; tries++) {
-		start = take_pages(arena, addr, n);
-		if (start < 0)
+		start = take_pages(arena, addr, n, may_sleep);
+		ret = start < 0 ? start : populate(arena, start, n, node, may_sleep);
+		if (!ret)
 			return start;
-		err = populate(arena, start, n, node, may_sleep);
-		if (!err)
-			return start;
-		if (err == -ENOMEM && (!may_sleep || tries))
+		if (ret != -EAGAIN && (ret != -ENOMEM || !may_sleep || tries))
 			break;
 		if (may_sleep)
 			arena_trim(arena, true);
 	}
 
-	return err;
+	return ret;
 }
 
-static void *alloc_pages_at(struct bpf_map *map, const void *addr, u32 n,
-			    int node, u64 flags, bool may_sleep)
+static void *user_addr(const struct bpf_arena *arena, u32 idx)
+{
+	return (void *)(unsigned long)(arena->user_vm_start +
+				       ((u64)idx << PAGE_SHIFT));
+}
+
+static noinline void *alloc_pages_slow(struct bpf_arena *arena, const void *addr,
+				       u32 n, int node, bool may_sleep)
+{
+	long start;
+
+	if (node != NUMA_NO_NODE &&
+	    ((u32)node >= nr_node_ids || !node_online(node)))
+		return NULL;
+	if (!n || n > arena->nr_pages)
+		return NULL;
+
+	start = take_and_populate(arena, addr, n, node, may_sleep);
+
+	return start < 0 ? NULL : user_addr(arena, start);
+}
+
+static inline void *alloc_pages_at(struct bpf_map *map, const void *addr, u32 n,
+				   int node, u64 flags, bool may_sleep)
 {
 	struct bpf_arena *arena;
 	long start;
 
 	if (map->map_type != BPF_MAP_TYPE_ARENA || flags)
 		return NULL;
-	if (node != NUMA_NO_NODE &&
-	    ((u32)node >= nr_node_ids || !node_online(node)))
-		return NULL;
 	arena = to_arena(map);
-	if (!n || n > arena->nr_pages)
-		return NULL;
+	if (addr || !n || n > BITS_PER_LONG || node != NUMA_NO_NODE)
+		return alloc_pages_slow(arena, addr, n, node, may_sleep);
 
-	start = take_and_populate(arena, addr, n, node, may_sleep);
+	/* A page that was there before is what programs want most of the time */
+	start = n == 1 ? arena_space_alloc_one(&arena->space) :
+			 arena_space_alloc_few(&arena->space, n);
+	if (start >= 0 &&
+	    ((n == 1 && arena_kmap_revive(&arena->kmap, start)) ||
+	     !populate(arena, start, n, node, may_sleep)))
+		return user_addr(arena, start);
+
+	return alloc_pages_slow(arena, addr, n, node, may_sleep);
+}
+
+static int reserve_pages_at(struct bpf_map *map, const void *addr, u32 n,
+			    bool may_sleep)
+{
+	struct bpf_arena *arena;
+	u32 missing;
+	long start;
+	int err;
+
+	if (map->map_type != BPF_MAP_TYPE_ARENA)
+		return -EINVAL;
+	if (!n)
+		return 0;
+	arena = to_arena(map);
+	start = to_page_offset(arena, addr, n);
 	if (start < 0)
-		return NULL;
+		return start;
 
-	return (void *)(unsigned long)(arena->user_vm_start +
-				       ((u64)start << PAGE_SHIFT));
+	do {
+		err = arena_space_reserve(&arena->space, start, n, &missing);
+	} while (err == -EAGAIN && !(err = add_chunk(arena, missing, may_sleep)));
+
+	return err;
 }
 
 /*
  * Free.
  */
 
-/* What has been freed, as ranges of page offsets that may have holes */
-struct freed {
-	u32 first, end;			/* parked */
-	u32 mapped_first, mapped_end;	/* and mapped by user space */
-};
-
-/* Park the pages of a word of offsets. */
-static void free_word(struct bpf_arena *arena, u32 word, unsigned long mask,
-		      struct freed *freed)
+/* Park pages of a word. Returns true if there was one. */
+static inline bool park_word(struct bpf_arena *arena, u32 word, unsigned long mask,
+			     bool *mapped)
 {
-	unsigned long taken = arena_space_taken_word(&arena->space, word) & mask;
-	unsigned long bit, parked = 0;
+	mask = arena_kmap_park_word(&arena->kmap, word * BITS_PER_LONG, mask, mapped);
+	if (!mask)
+		return false;
+	arena_space_give_mask(&arena->space, word, mask);
 
-	for_each_set_bit(bit, &taken, BITS_PER_LONG) {
-		u32 idx = word * BITS_PER_LONG + bit;
-		struct page *page = arena_kmap_park(&arena->kmap, idx);
-
-		if (!page)
-			continue;
-		parked |= BIT(bit);
-		freed->first = min(freed->first, idx);
-		freed->end = idx + 1;
-		if (page_mapped(page)) {
-			freed->mapped_first = min(freed->mapped_first, idx);
-			freed->mapped_end = idx + 1;
-		}
-	}
-	if (parked)
-		arena_space_give_mask(&arena->space, word, parked);
+	return true;
 }
 
-/* Free what lies in [@start, @end). */
-static struct freed free_range(struct bpf_arena *arena, u32 start, u32 end,
-			       bool may_sleep)
+/* As above, for the pages in [@start, @end), of which few may be there. */
+static noinline bool park_words(struct bpf_arena *arena, u32 start, u32 end,
+				bool may_sleep, bool *mapped)
 {
-	struct freed freed = {
-		.first = U32_MAX,
-		.mapped_first = U32_MAX,
-	};
-	u32 last_word = (end - 1) / BITS_PER_LONG;
-	u32 word = start / BITS_PER_LONG;
+	u32 word, last_word = (end - 1) / BITS_PER_LONG;
+	bool any = false;
 
-	for (; word <= last_word; word++) {
-		unsigned long mask = ~0UL;
+	for (word = start / BITS_PER_LONG; word <= last_word; word++) {
+		unsigned long mask = arena_space_taken_word(&arena->space, word);
 
-		word = arena_space_next_taken(&arena->space, word, last_word + 1);
-		if (word > last_word)
-			break;
 		if (word == start / BITS_PER_LONG)
 			mask &= BITMAP_FIRST_WORD_MASK(start);
 		if (word == last_word)
 			mask &= BITMAP_LAST_WORD_MASK(end);
-		free_word(arena, word, mask, &freed);
+		if (mask)
+			any |= park_word(arena, word, mask, mapped);
 		if (may_sleep)
 			cond_resched();
 	}
-	arena_space_unreserve(&arena->space, start, end - start);
 
-	if (freed.first < freed.end)
-		arena_kmap_flush_local(&arena->kmap, freed.first, freed.end);
-
-	return freed;
+	return any;
 }
 
-static void free_pages_at(struct bpf_map *map, const void *addr, u32 n,
-			  bool may_sleep)
+/*
+ * With the lock, no fault can be about to map a page that it has looked up: what is
+ * mapped now is all that there will be.
+ */
+static inline void begin_free(struct bpf_arena *arena, bool may_sleep)
+{
+	if (may_sleep)
+		filemap_invalidate_lock(&arena->mapping);
+}
+
+/* @mapped: user space has mapped pages of [@start, @start + @n) */
+static inline void end_free(struct bpf_arena *arena, u32 start, u32 n,
+			    bool parked, bool mapped, bool may_sleep)
+{
+	if (may_sleep) {
+		if (mapped)
+			unmap_mapping_pages(&arena->mapping, start, n, false);
+		filemap_invalidate_unlock(&arena->mapping);
+		mapped = false;
+	}
+	if (parked)
+		request_trim(arena, mapped ? ARENA_REQ_UNMAP : ARENA_REQ_TRIM);
+}
+
+static inline void free_range(struct bpf_arena *arena, u32 start, u32 end,
+				bool may_sleep)
+{
+	bool parked, mapped = false;
+
+	begin_free(arena, may_sleep);
+	if (start / BITS_PER_LONG == (end - 1) / BITS_PER_LONG)
+		parked = park_word(arena, start / BITS_PER_LONG,
+				   BITMAP_FIRST_WORD_MASK(start) &
+				   BITMAP_LAST_WORD_MASK(end), &mapped);
+	else
+		parked = park_words(arena, start, end, may_sleep, &mapped);
+	if (arena_space_has_reserved(&arena->space))
+		arena_space_unreserve(&arena->space, start, end - start);
+	if (parked)
+		arena_kmap_flush_local(&arena->kmap, start, end);
+	end_free(arena, start, end - start, parked, mapped, may_sleep);
+}
+
+static inline void free_page_at(struct bpf_arena *arena, u32 idx, bool may_sleep)
+{
+	struct page *page;
+	bool mapped = false;
+
+	begin_free(arena, may_sleep);
+	page = arena_kmap_park(&arena->kmap, idx);
+	if (page) {
+		mapped = arena_page_mapcount(page);
+		arena_space_give(&arena->space, idx, 1);
+		arena_kmap_flush_local(&arena->kmap, idx, idx + 1);
+	} else if (arena_space_has_reserved(&arena->space)) {
+		arena_space_unreserve(&arena->space, idx, 1);
+	}
+	end_free(arena, idx, 1, page, mapped, may_sleep);
+}
+
+static inline void free_pages_at(struct bpf_map *map, const void *addr, u32 n,
+				 bool may_sleep)
 {
 	struct bpf_arena *arena;
-	struct freed freed;
 	s64 start, end;
-	bool mapped;
 
 	if (map->map_type != BPF_MAP_TYPE_ARENA || !addr)
 		return;
 	arena = to_arena(map);
 
 	start = to_offset(arena, addr) >> PAGE_SHIFT;
+	if (n == 1) {
+		if ((u64)start < arena->nr_pages)
+			free_page_at(arena, start, may_sleep);
+		return;
+	}
 	end = min_t(s64, start + n, arena->nr_pages);
 	start = max_t(s64, start, 0);
-	if (start >= end)
-		return;
-
-	/*
-	 * With the lock, no fault can be about to map a page that it has looked
-	 * up: what is mapped now is all that there will be.
-	 */
-	if (may_sleep)
-		filemap_invalidate_lock(&arena->mapping);
-	freed = free_range(arena, start, end, may_sleep);
-	mapped = freed.mapped_first < freed.mapped_end;
-	if (may_sleep) {
-		if (mapped)
-			unmap_mapping_pages(&arena->mapping, freed.mapped_first,
-					    freed.mapped_end - freed.mapped_first,
-					    false);
-		filemap_invalidate_unlock(&arena->mapping);
-		mapped = false;
-	}
-
-	if (freed.first < freed.end)
-		request_trim(arena, mapped ? ARENA_REQ_UNMAP : ARENA_REQ_TRIM);
+	if (start < end)
+		free_range(arena, start, end, may_sleep);
 }
 
 /*
  * User mappings.
  */
 
-/*
- * Map what is there around the fault, in one go. It is no error if the page is
- * not there any more: then the fault happens again.
- */
-static int map_around(struct vm_fault *vmf)
+/* Map pages from page offset @start on. Some may be mapped already. */
+static int map_pages(struct vm_area_struct *vma, u32 start, struct page **pages,
+		     unsigned long n)
 {
-	struct bpf_arena *arena = to_arena(vmf->vma->vm_file->private_data);
-	u32 idx, start = round_down(vmf->pgoff, ARENA_FAULT_AROUND);
-	u32 end = min(start + ARENA_FAULT_AROUND, arena->nr_pages);
-	struct vm_area_struct *vma = vmf->vma;
+	unsigned long addr = vma->vm_start + ((unsigned long)start << PAGE_SHIFT);
+	unsigned long done = 0, left = n;
 	int err = 0;
 
-	for (idx = start; idx < end; idx++) {
-		struct page *page = arena_kmap_live(&arena->kmap, idx);
-		int ret;
-
-		if (!page)
-			continue;
-		ret = vm_insert_page(vma, vma->vm_start +
-				     ((unsigned long)idx << PAGE_SHIFT), page);
-		if (idx == vmf->pgoff)
-			err = ret;
+	while (left) {
+		err = vm_insert_pages(vma, addr + (done << PAGE_SHIFT),
+				      pages + done, &left);
+		if (err != -EBUSY)
+			break;
+		/* Somebody else's fault was faster: not an error */
+		err = 0;
+		left--;
+		done = n - left;
 	}
 
-	/* -EBUSY: somebody else's fault was faster */
-	return err == -EBUSY ? 0 : err;
+	return err;
+}
+
+/*
+ * Map what is there in [@start, @end), a part of which faulted, in one go. It is no
+ * error if that is not there any more: then the fault happens again.
+ */
+static int map_range(struct vm_area_struct *vma, u32 start, u32 end)
+{
+	struct bpf_arena *arena = to_arena(vma->vm_file->private_data);
+	struct page *pages[ARENA_FAULT_AROUND];
+	u32 idx, n = 0;
+	int err;
+
+	for (idx = start; idx < end; idx++) {
+		pages[n] = arena_kmap_live(&arena->kmap, idx);
+		if (pages[n]) {
+			n++;
+			continue;
+		}
+		err = map_pages(vma, idx - n, pages, n);
+		if (err)
+			return err;
+		n = 0;
+	}
+
+	return map_pages(vma, end - n, pages, n);
 }
 
 /* Have a live page where there was none. */
 static vm_fault_t alloc_for_fault(struct bpf_arena *arena, u32 idx)
 {
+	int err;
+
 	if (arena->map.map_flags & BPF_F_SEGV_ON_FAULT)
 		return VM_FAULT_SIGSEGV;
 
-	if (arena_space_take(&arena->space, idx, 1)) {
+	err = take_range(arena, idx, 1, true);
+	if (err == -EBUSY) {
 		if (arena_space_is_reserved(&arena->space, idx))
 			return VM_FAULT_SIGSEGV;
 		if (arena_kmap_is_pinned(&arena->kmap, idx))
@@ -619,12 +743,17 @@ static vm_fault_t alloc_for_fault(struct bpf_arena *arena, u32 idx)
 		return VM_FAULT_NOPAGE;
 	}
 
-	return populate(arena, idx, 1, NUMA_NO_NODE, true) ? VM_FAULT_OOM : 0;
+	if (!err)
+		err = populate(arena, idx, 1, NUMA_NO_NODE, true);
+
+	return err ? VM_FAULT_OOM : 0;
 }
 
 static vm_fault_t fault_once(struct vm_fault *vmf)
 {
 	struct bpf_arena *arena = to_arena(vmf->vma->vm_file->private_data);
+	u32 start = round_down(vmf->pgoff, ARENA_FAULT_AROUND);
+	u32 end = min(start + ARENA_FAULT_AROUND, arena->nr_pages);
 	vm_fault_t ret;
 	int err;
 
@@ -632,10 +761,13 @@ static vm_fault_t fault_once(struct vm_fault *vmf)
 		ret = alloc_for_fault(arena, vmf->pgoff);
 		if (ret)
 			return ret;
+		/* Who writes to pages that are not there finds no neighbours, either */
+		start = vmf->pgoff;
+		end = start + 1;
 	}
 
 	filemap_invalidate_lock_shared(&arena->mapping);
-	err = map_around(vmf);
+	err = map_range(vmf->vma, start, end);
 	filemap_invalidate_unlock_shared(&arena->mapping);
 
 	return err ? VM_FAULT_OOM : VM_FAULT_NOPAGE;
@@ -759,16 +891,24 @@ static int arena_init(struct bpf_arena *arena, union bpf_attr *attr)
 	INIT_WORK(&arena->refill_work, arena_refill_work);
 	INIT_DELAYED_WORK(&arena->trim_work, arena_trim_work);
 
-	arena->space_mem = bpf_map_area_alloc(arena_space_bytes(attr->max_entries),
-					      NUMA_NO_NODE);
-	if (!arena->space_mem)
-		return -ENOMEM;
-	err = arena_kmap_init(&arena->kmap, attr->max_entries);
-	if (err || !attr->map_extra)
-		return err;
+	err = arena_kmap_init(&arena->kmap, kmap_mem(arena), attr->max_entries);
+	if (!err && attr->map_extra)
+		set_range(arena, attr->map_extra,
+			  (u64)attr->max_entries << PAGE_SHIFT);
 
-	return set_range(arena, attr->map_extra,
-			 (u64)attr->max_entries << PAGE_SHIFT);
+	return err;
+}
+
+static void free_chunks(struct bpf_arena *arena)
+{
+	struct arena_chunk *chunk;
+	u32 i;
+
+	for (i = 0; i < arena->space.nr_chunks; i++) {
+		chunk = arena_space_chunk(&arena->space, i);
+		if (chunk)
+			put_page(virt_to_page(chunk));
+	}
 }
 
 static void arena_map_free(struct bpf_map *map)
@@ -781,7 +921,7 @@ static void arena_map_free(struct bpf_map *map)
 	cancel_delayed_work_sync(&arena->trim_work);
 	arena_kmap_destroy(&arena->kmap);
 	arena_stock_destroy(&arena->stock);
-	bpf_map_area_free(arena->space_mem);
+	free_chunks(arena);
 	bpf_map_area_free(arena);
 }
 
@@ -793,7 +933,7 @@ static struct bpf_map *arena_map_alloc(union bpf_attr *attr)
 	if (!bpf_capable())
 		return ERR_PTR(-EPERM);
 
-	arena = bpf_map_area_alloc(sizeof(*arena), NUMA_NO_NODE);
+	arena = bpf_map_area_alloc(arena_bytes(attr->max_entries), NUMA_NO_NODE);
 	if (!arena)
 		return ERR_PTR(-ENOMEM);
 	bpf_map_init_from_attr(&arena->map, attr);
@@ -807,11 +947,23 @@ static struct bpf_map *arena_map_alloc(union bpf_attr *attr)
 	return &arena->map;
 }
 
+static size_t chunk_bytes(const struct bpf_arena *arena)
+{
+	size_t bytes = 0;
+	u32 i;
+
+	for (i = 0; i < arena->space.nr_chunks; i++)
+		if (arena_space_chunk(&arena->space, i))
+			bytes += PAGE_SIZE;
+
+	return bytes;
+}
+
 static u64 arena_map_mem_usage(const struct bpf_map *map)
 {
 	const struct bpf_arena *arena = to_arena(map);
 
-	return sizeof(*arena) + arena_space_bytes(map->max_entries) +
+	return arena_bytes(map->max_entries) + chunk_bytes(arena) +
 	       arena_kmap_bytes(&arena->kmap) + arena_stock_bytes(&arena->stock);
 }
 
@@ -928,7 +1080,7 @@ int bpf_arena_prepare_atomic(struct bpf_arena *arena)
 
 /*
  * The kfuncs. The first three are what programs name. Where a program must not
- * sleep the verifier calls one of the last two instead.
+ * sleep the verifier calls one of the others instead.
  */
 
 /**
@@ -979,30 +1131,14 @@ void bpf_arena_free_pages(void *p__map, void *ptr__ign, u32 page_cnt)
  * Neither an allocation nor a touch of user space gets a page of the range until
  * bpf_arena_free_pages() gives it back.
  *
- * Context: Any.
+ * Context: Any, by way of bpf_arena_reserve_pages_atomic() where the program must
+ * not sleep.
  * Return: 0, -EINVAL if it is not an arena or the range leaves it, -EBUSY if a
- * part of the range is taken: then nothing has changed.
+ * part of the range is taken, -ENOMEM: then nothing has changed.
  */
 int bpf_arena_reserve_pages(void *p__map, void *ptr__ign, u32 page_cnt)
 {
-	struct bpf_map *map = p__map;
-	struct bpf_arena *arena;
-	s64 off;
-
-	if (map->map_type != BPF_MAP_TYPE_ARENA)
-		return -EINVAL;
-	if (!page_cnt)
-		return 0;
-
-	arena = to_arena(map);
-	off = to_offset(arena, ptr__ign);
-	if (off < 0 || offset_in_page(off))
-		return -EINVAL;
-	off >>= PAGE_SHIFT;
-	if (off + page_cnt > arena->nr_pages)
-		return -EINVAL;
-
-	return arena_space_reserve(&arena->space, off, page_cnt);
+	return reserve_pages_at(p__map, ptr__ign, page_cnt, true);
 }
 
 void *bpf_arena_alloc_pages_atomic(void *p__map, void *addr__ign, u32 page_cnt,
@@ -1014,6 +1150,11 @@ void *bpf_arena_alloc_pages_atomic(void *p__map, void *addr__ign, u32 page_cnt,
 void bpf_arena_free_pages_atomic(void *p__map, void *ptr__ign, u32 page_cnt)
 {
 	free_pages_at(p__map, ptr__ign, page_cnt, false);
+}
+
+int bpf_arena_reserve_pages_atomic(void *p__map, void *ptr__ign, u32 page_cnt)
+{
+	return reserve_pages_at(p__map, ptr__ign, page_cnt, false);
 }
 
 BTF_SET8_START(arena_kfuncs)
@@ -1039,6 +1180,8 @@ unsigned long bpf_arena_atomic_kfunc(unsigned long addr)
 		return (unsigned long)bpf_arena_alloc_pages_atomic;
 	if (addr == (unsigned long)bpf_arena_free_pages)
 		return (unsigned long)bpf_arena_free_pages_atomic;
+	if (addr == (unsigned long)bpf_arena_reserve_pages)
+		return (unsigned long)bpf_arena_reserve_pages_atomic;
 
 	return 0;
 }

@@ -7,7 +7,11 @@
 #define _BPF_ARENA_H
 
 #include <linux/atomic.h>
+#include <linux/filter.h>
+#include <linux/llist.h>
+#include <linux/mm_types.h>
 #include <linux/mutex.h>
+#include <linux/pgtable.h>
 #include <linux/types.h>
 
 struct address_space;
@@ -19,34 +23,82 @@ struct vm_struct;
  * struct arena_kmap - the pages of an arena in the kernel's page tables
  * @area: addresses of the window and its guards
  * @start: kernel address of the first page, 0 until it is known
- * @nr_pages: number of pages of the arena
+ * @skew: pages of the first page table that are below @start
+ * @nr_blocks: page tables that the arena can have, each for a block of the window
  * @nr_held: pages that the page tables hold now, live, parked or claimed
- * @held: a bit for each PMD_SIZE of the arena in which a page was ever held
- * @parked: a bit for each PMD_SIZE of the arena that may have parked pages
+ * @nr_tables: pages that the page tables are
+ * @tables: the page table of each block, or NULL
+ * @held: a bit for each block in which a page was ever held
+ * @parked: a bit for each block that may have parked pages
  */
 struct arena_kmap {
 	struct vm_struct *area;
 	unsigned long start;
-	u32 nr_pages;
+	u32 skew;
+	u32 nr_blocks;
 	atomic_t nr_held;
+	atomic_t nr_tables;
+	pte_t **tables;
 	unsigned long *held;
 	unsigned long *parked;
 };
 
-int arena_kmap_init(struct arena_kmap *kmap, u32 max_pages);
+/**
+ * struct arena_page_source - where an allocation gets new pages
+ * @get: returns a page, zeroed and charged to the map, that nobody else knows; or
+ *	NULL
+ * @node: NUMA node, or NUMA_NO_NODE
+ * @may_sleep: the caller is in process context
+ */
+struct arena_page_source {
+	struct page *(*get)(struct arena_kmap *kmap,
+			    const struct arena_page_source *from);
+	int node;
+	bool may_sleep;
+};
+
+size_t arena_kmap_mem_bytes(u32 max_pages);
+int arena_kmap_init(struct arena_kmap *kmap, void *mem, u32 max_pages);
 unsigned long arena_kmap_window(const struct arena_kmap *kmap);
-int arena_kmap_set_range(struct arena_kmap *kmap, u32 lo_addr, u32 nr_pages);
+void arena_kmap_set_range(struct arena_kmap *kmap, u32 lo_addr);
 void arena_kmap_destroy(struct arena_kmap *kmap);
 size_t arena_kmap_bytes(const struct arena_kmap *kmap);
 
 struct page *arena_kmap_live(const struct arena_kmap *kmap, u32 idx);
-struct page *arena_kmap_claim_parked(struct arena_kmap *kmap, u32 idx);
 bool arena_kmap_is_pinned(const struct arena_kmap *kmap, u32 idx);
-void arena_kmap_claim(struct arena_kmap *kmap, u32 idx, struct page *page);
-void arena_kmap_publish(struct arena_kmap *kmap, u32 idx);
-void arena_kmap_unclaim(struct arena_kmap *kmap, u32 idx);
+int arena_kmap_populate(struct arena_kmap *kmap, u32 start, u32 n,
+			const struct arena_page_source *from, u32 *done);
+bool arena_kmap_revive(struct arena_kmap *kmap, u32 idx);
 struct page *arena_kmap_park(struct arena_kmap *kmap, u32 idx);
-void arena_kmap_flush_local(const struct arena_kmap *kmap, u32 first, u32 end);
+unsigned long arena_kmap_park_word(struct arena_kmap *kmap, u32 first,
+				   unsigned long mask, bool *mapped);
+
+/* Pages of an arena are never compound: there is just this count. */
+static inline int arena_page_mapcount(const struct page *page)
+{
+	return atomic_read(&page->_mapcount) + 1;
+}
+
+static inline unsigned long arena_kmap_addr(const struct arena_kmap *kmap, u32 idx)
+{
+	return kmap->start + ((unsigned long)idx << PAGE_SHIFT);
+}
+
+/**
+ * arena_kmap_flush_local - let this CPU forget translations
+ * @kmap: with a range
+ * @first: page offset of the first page
+ * @end: page offset behind the last one
+ *
+ * Other CPUs forget them some time, and at the latest in arena_kmap_trim().
+ *
+ * Context: Any, on the CPU on which the program runs.
+ */
+static inline void arena_kmap_flush_local(const struct arena_kmap *kmap, u32 first, u32 end)
+{
+	bpf_arch_flush_local(arena_kmap_addr(kmap, first), arena_kmap_addr(kmap, end));
+}
+
 bool arena_kmap_trim(struct arena_kmap *kmap, struct address_space *mapping,
 		     bool all, void (*give)(struct arena_kmap *kmap, u32 idx));
 
@@ -59,6 +111,7 @@ bool arena_kmap_trim(struct arena_kmap *kmap, struct address_space *mapping,
  * @slots: the pages; NULL until somebody needs the stock
  * @nr: pages in the slots, or more while one is taken
  * @hint: slot at which to look first
+ * @unused: pages that were taken and not needed, to be freed
  * @target: how many pages there should be
  * @max: limit of @target
  * @filled: the target was reached once, so that an empty stock was too small
@@ -68,6 +121,7 @@ struct arena_stock {
 	struct page **slots;
 	atomic_t nr;
 	u32 hint;
+	struct llist_head unused;
 	u32 target;
 	u32 max;
 	bool filled;
@@ -77,6 +131,7 @@ int arena_stock_init(struct arena_stock *stock, const struct bpf_map *map,
 		     u32 max_pages);
 void arena_stock_destroy(struct arena_stock *stock);
 struct page *arena_stock_get(struct arena_stock *stock);
+void arena_stock_return(struct arena_stock *stock, struct page *page);
 bool arena_stock_low(const struct arena_stock *stock);
 int arena_stock_fill(struct arena_stock *stock, const struct bpf_map *map);
 size_t arena_stock_bytes(const struct arena_stock *stock);
@@ -91,5 +146,6 @@ int bpf_arena_reserve_pages(void *p__map, void *ptr__ign, u32 page_cnt);
 void *bpf_arena_alloc_pages_atomic(void *p__map, void *addr__ign, u32 page_cnt,
 				   int node_id, u64 flags);
 void bpf_arena_free_pages_atomic(void *p__map, void *ptr__ign, u32 page_cnt);
+int bpf_arena_reserve_pages_atomic(void *p__map, void *ptr__ign, u32 page_cnt);
 
 #endif /* _BPF_ARENA_H */

@@ -4,9 +4,9 @@
  *
  * The window of an arena is a sparse vm area: 4 GiB that begin at a multiple of
  * PMD_SIZE, so that the low 32 bits of a user address are an offset into it,
- * with guards at both ends. The page tables are built once, for the arena's
- * own range. From then on the PTE of a page is all that is known about it, and
- * changing it takes no lock and no memory. A PTE is
+ * with guards at both ends. A page table is added when the first page is put
+ * in its range, and stays as long as the arena does. The PTE of a page is all that
+ * is known about it, and changing it takes no lock and no memory. A PTE is
  *
  *   none      no page is there.
  *   present   the page is live: programs reach it.
@@ -25,21 +25,21 @@
  * the one way to keep a PFN in such an entry that all architectures have, and
  * x86 stores it inverted there, as the L1TF mitigation wants it.
  *
- *                  claim()              publish()
+ *                            populate()
  *          none ----------------> claimed ------> present
  *            ^                      ^ |              |
- *            |      claim_parked()  | | unclaim()    | park()
+ *            |                      | | no memory    | park()
  *            |                      | v              |
  *            |                     parked <----------+
  *            |                        |
  *            |        trim()          | trim()
  *            +-------------------- stale
  *
- * and claim_parked() takes a stale page as well as a parked one, or makes it
- * pinned, then trim() makes it leaving, and then none.
+ * and populate() takes a stale page as well as a parked one, or makes it pinned,
+ * then trim() makes it leaving, and then none.
  *
- * Who took the offset from arena_space may claim and publish. Anybody may park
- * a live page, but only one succeeds, who then gives the offset back. Only
+ * Who took the offset from arena_space may populate it. Anybody may park a live
+ * page, but only one succeeds, who then gives the offset back. Only
  * arena_kmap_trim() makes a parked page stale, and removes it; it runs with the
  * invalidate lock held for writing, and it races with whoever has taken the
  * offset by then. Therefore parked and stale entries are only ever changed
@@ -57,22 +57,21 @@
 #include <linux/pgtable.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
-#include <linux/slab.h>
-#include <linux/swap.h>
-#include <linux/swapops.h>
 #include <linux/vmalloc.h>
 #include <asm/tlbflush.h>
 #include "arena.h"
 
 enum arena_pte {
-	ARENA_PTE_CLAIMED = 1,
+	ARENA_PTE_NONE,
+	ARENA_PTE_CLAIMED,
 	ARENA_PTE_PARKED,
 	ARENA_PTE_STALE,
 	ARENA_PTE_PINNED,
 	ARENA_PTE_LEAVING,
+	ARENA_PTE_PRESENT,
 };
 
-/* So many pages have one bit that says whether a look at them is worth it */
+/* The part of the window that a page table covers is a block. */
 #define BLOCK_PAGES	PTRS_PER_PTE
 
 /*
@@ -82,30 +81,47 @@ enum arena_pte {
  */
 #define GUARD_MIN	SZ_32K
 
+static u32 block_of(const struct arena_kmap *kmap, u32 idx)
+{
+	return (kmap->skew + idx) / BLOCK_PAGES;
+}
+
+/* Returns NULL if there is no page table, which is as good as a PTE that is none. */
 static pte_t *kmap_pte(const struct arena_kmap *kmap, u32 idx)
 {
-	return virt_to_kpte(kmap->start + ((unsigned long)idx << PAGE_SHIFT));
+	pte_t *table = READ_ONCE(kmap->tables[block_of(kmap, idx)]);
+
+	return table ? &table[(kmap->skew + idx) % BLOCK_PAGES] : NULL;
 }
 
-static pte_t make_pte(enum arena_pte state, struct page *page)
+/* The PTE of @idx, if @ptep is that of the page before, or NULL */
+static pte_t *next_pte(const struct arena_kmap *kmap, pte_t *ptep, u32 idx)
 {
-	return swp_entry_to_pte(swp_entry(state, page_to_pfn(page)));
+	return ptep && (kmap->skew + idx) % BLOCK_PAGES ? ptep + 1 : kmap_pte(kmap, idx);
 }
 
-static bool pte_is(pte_t pte, enum arena_pte state)
+/* In the format of a swap entry, by the functions that make one of its parts */
+static pte_t make_pte(enum arena_pte state, unsigned long pfn)
 {
-	return !pte_none(pte) && !pte_present(pte) &&
-	       swp_type(pte_to_swp_entry(pte)) == state;
+	return __swp_entry_to_pte(__swp_entry(state, pfn));
 }
 
-static struct page *pte_held_page(pte_t pte)
+static unsigned long held_pfn(pte_t pte)
 {
-	return pfn_to_page(swp_offset(pte_to_swp_entry(pte)));
+	return __swp_offset(__pte_to_swp_entry(pte));
+}
+
+static enum arena_pte pte_state(pte_t pte)
+{
+	if (pte_present(pte))
+		return ARENA_PTE_PRESENT;
+	/* The type of a PTE that is none is ARENA_PTE_NONE, too */
+	return __swp_type(__pte_to_swp_entry(pte));
 }
 
 static pte_t read_pte(const pte_t *ptep)
 {
-	return READ_ONCE(*ptep);
+	return ptep ? READ_ONCE(*ptep) : __pte(0);
 }
 
 /* Change an entry from @old to @new, unless it is no longer @old. */
@@ -118,37 +134,56 @@ static bool change_pte(pte_t *ptep, pte_t old, pte_t new)
 	       (unsigned long)pte_val(old);
 }
 
-static void mark_block(unsigned long *bits, u32 idx)
+static inline void mark_block(unsigned long *bits, u32 block)
 {
-	u32 block = idx / BLOCK_PAGES;
-
 	/* The line is shared: leave it alone in the common case */
 	if (!test_bit(block, bits))
 		set_bit(block, bits);
 }
 
-static u32 nr_blocks(u32 nr_pages)
+/* One more than its pages have, as they may begin in the middle of one */
+static u32 max_blocks(u32 nr_pages)
 {
-	return DIV_ROUND_UP(nr_pages, BLOCK_PAGES);
+	return DIV_ROUND_UP(nr_pages, BLOCK_PAGES) + 1;
+}
+
+static unsigned long block_addr(const struct arena_kmap *kmap, u32 block)
+{
+	return (kmap->start & PMD_MASK) + block * PMD_SIZE;
+}
+
+/**
+ * arena_kmap_mem_bytes - memory that arena_kmap_init() wants
+ * @max_pages: the arena has no more pages than that
+ *
+ * Return: bytes.
+ */
+size_t arena_kmap_mem_bytes(u32 max_pages)
+{
+	u32 blocks = max_blocks(max_pages);
+
+	return blocks * sizeof(pte_t *) + 2 * BITS_TO_LONGS(blocks) * sizeof(long);
 }
 
 /**
  * arena_kmap_init - reserve the window
  * @kmap: zeroed
+ * @mem: arena_kmap_mem_bytes() bytes, zeroed, aligned to a long; in use until
+ *	arena_kmap_destroy() has returned
  * @max_pages: the arena has no more pages than that
  *
  * Context: Process context. May sleep.
  * Return: 0 or -ENOMEM. After an error arena_kmap_destroy() must be called, too.
  */
-int arena_kmap_init(struct arena_kmap *kmap, u32 max_pages)
+int arena_kmap_init(struct arena_kmap *kmap, void *mem, u32 max_pages)
 {
-	size_t longs = BITS_TO_LONGS(nr_blocks(max_pages));
+	u32 blocks = max_blocks(max_pages), longs = BITS_TO_LONGS(blocks);
 
 	BUILD_BUG_ON(PMD_SIZE < GUARD_MIN);
 
-	kmap->held = kcalloc(2 * longs, sizeof(long), GFP_KERNEL_ACCOUNT);
-	if (!kmap->held)
-		return -ENOMEM;
+	kmap->nr_blocks = blocks;
+	kmap->tables = mem;
+	kmap->held = mem + blocks * sizeof(*kmap->tables);
 	kmap->parked = kmap->held + longs;
 
 	kmap->area = get_sparse_vm_area(ALIGN(SZ_4G + 2 * PMD_SIZE, PUD_SIZE));
@@ -171,34 +206,22 @@ unsigned long arena_kmap_window(const struct arena_kmap *kmap)
  * arena_kmap_set_range - say which part of the window is the arena
  * @kmap: initialised, and without a range
  * @lo_addr: low 32 bits of the user address of the first page
- * @nr_pages: number of pages; the range must not leave the window
  *
- * Builds the page tables, charged to the active memory cgroup.
+ * The range must not leave the window.
  *
- * Context: Process context. May sleep.
- * Return: 0 or -ENOMEM, and then it may be called again.
+ * Context: Any.
  */
-int arena_kmap_set_range(struct arena_kmap *kmap, u32 lo_addr, u32 nr_pages)
+void arena_kmap_set_range(struct arena_kmap *kmap, u32 lo_addr)
 {
-	unsigned long start = arena_kmap_window(kmap) + lo_addr;
-	int err;
-
-	err = sparse_vm_area_populate(kmap->area, start,
-				      (unsigned long)nr_pages << PAGE_SHIFT);
-	if (err)
-		return err;
-
-	kmap->start = start;
-	kmap->nr_pages = nr_pages;
-
-	return 0;
+	kmap->start = arena_kmap_window(kmap) + lo_addr;
+	kmap->skew = lo_addr / PAGE_SIZE % BLOCK_PAGES;
 }
 
-static void collect_page(struct arena_kmap *kmap, struct page *page,
+static void collect_page(struct arena_kmap *kmap, unsigned long pfn,
 			 struct list_head *pages)
 {
 	atomic_dec(&kmap->nr_held);
-	list_add(&page->lru, pages);
+	list_add(&pfn_to_page(pfn)->lru, pages);
 }
 
 static void put_pages(struct list_head *pages)
@@ -211,34 +234,22 @@ static void put_pages(struct list_head *pages)
 	}
 }
 
-/* The last block may have fewer pages than the others. */
-static u32 block_end(const struct arena_kmap *kmap, u32 block)
-{
-	return min_t(u32, (block + 1) * BLOCK_PAGES, kmap->nr_pages);
-}
-
+/* The block has been held: it has a page table. */
 static void empty_block(struct arena_kmap *kmap, u32 block,
 			struct list_head *pages)
 {
-	u32 idx, end = block_end(kmap, block);
+	pte_t *table = kmap->tables[block];
+	int i;
 
-	for (idx = block * BLOCK_PAGES; idx < end; idx++) {
-		pte_t *ptep = kmap_pte(kmap, idx);
-		unsigned long addr = kmap->start + ((unsigned long)idx << PAGE_SHIFT);
-		pte_t pte;
+	for (i = 0; i < BLOCK_PAGES; i++) {
+		pte_t pte = table[i];
 
-		pte = ptep_get_and_clear(&init_mm, addr, ptep);
 		if (pte_none(pte))
 			continue;
-		collect_page(kmap, pte_present(pte) ? pte_page(pte) :
-			     pte_held_page(pte), pages);
+		set_pte(&table[i], __pte(0));
+		collect_page(kmap, pte_present(pte) ? pte_pfn(pte) : held_pfn(pte),
+			     pages);
 	}
-}
-
-static void flush_range(struct arena_kmap *kmap, u32 first, u32 end)
-{
-	flush_tlb_kernel_range(kmap->start + ((unsigned long)first << PAGE_SHIFT),
-			       kmap->start + ((unsigned long)end << PAGE_SHIFT));
 }
 
 /**
@@ -251,21 +262,17 @@ static void flush_range(struct arena_kmap *kmap, u32 first, u32 end)
  */
 void arena_kmap_destroy(struct arena_kmap *kmap)
 {
-	u32 block, blocks = nr_blocks(kmap->nr_pages);
 	LIST_HEAD(pages);
+	u32 block;
 
-	for_each_set_bit(block, kmap->held, blocks) {
+	for_each_set_bit(block, kmap->held, kmap->nr_blocks) {
 		empty_block(kmap, block, &pages);
 		cond_resched();
 	}
-	if (!list_empty(&pages)) {
-		/* A CPU may still have translations, if only to speculate */
-		flush_range(kmap, 0, kmap->nr_pages);
-		put_pages(&pages);
-	}
 	if (kmap->area)
 		free_sparse_vm_area(kmap->area);
-	kfree(kmap->held);
+	/* After the flush: a CPU may still have had translations, if only to speculate */
+	put_pages(&pages);
 }
 
 /**
@@ -276,15 +283,8 @@ void arena_kmap_destroy(struct arena_kmap *kmap)
  */
 size_t arena_kmap_bytes(const struct arena_kmap *kmap)
 {
-	unsigned long start = kmap->start;
-	unsigned long last = start + ((unsigned long)kmap->nr_pages << PAGE_SHIFT) - 1;
-	unsigned long tables = 0;
-
-	if (kmap->nr_pages)
-		tables = (last >> PMD_SHIFT) - (start >> PMD_SHIFT) + 1 +
-			 (last >> PUD_SHIFT) - (start >> PUD_SHIFT) + 1;
-
-	return (tables + atomic_read(&kmap->nr_held)) << PAGE_SHIFT;
+	return (size_t)(atomic_read(&kmap->nr_tables) +
+			atomic_read(&kmap->nr_held)) << PAGE_SHIFT;
 }
 
 /**
@@ -307,9 +307,9 @@ struct page *arena_kmap_live(const struct arena_kmap *kmap, u32 idx)
  * Does anybody hold the page but the arena and the page tables of processes? The
  * two counts cannot be read at once: in doubt the answer is yes.
  */
-static bool is_pinned(struct page *page)
+static noinline bool counts_differ(struct page *page)
 {
-	int mapped = page_mapcount(page);
+	int mapped = arena_page_mapcount(page);
 	bool pinned;
 
 	/* A mapping that comes or goes meanwhile changes what is read last */
@@ -318,42 +318,194 @@ static bool is_pinned(struct page *page)
 	/* as above */
 	smp_rmb();
 
-	return pinned || page_mapcount(page) != mapped;
+	return pinned || arena_page_mapcount(page) != mapped;
+}
+
+static inline bool is_pinned(struct page *page)
+{
+	return page_ref_count(page) != 1 && counts_differ(page);
+}
+
+/*
+ * The page of an offset cannot be had, as somebody has pinned it: arena_kmap_trim()
+ * lets it go, and then gives the offset back. Returns false if the PTE has changed.
+ */
+static noinline bool set_pinned(struct arena_kmap *kmap, u32 idx, pte_t *ptep,
+				pte_t pte)
+{
+	if (!change_pte(ptep, pte, make_pte(ARENA_PTE_PINNED, held_pfn(pte))))
+		return false;
+	mark_block(kmap->parked, block_of(kmap, idx));
+
+	return true;
+}
+
+/*
+ * Claim the page that the offset had before, and zero it. Returns 1; 0 if there
+ * is none; -EAGAIN if somebody has pinned it: then the offset stays taken.
+ */
+static inline int claim_parked(struct arena_kmap *kmap, u32 idx, pte_t *ptep)
+{
+	pte_t pte = read_pte(ptep);
+	enum arena_pte state = pte_state(pte);
+
+	/* It may become stale meanwhile, and then none: two turns at most */
+	while (state == ARENA_PTE_PARKED || state == ARENA_PTE_STALE) {
+		unsigned long pfn = held_pfn(pte);
+
+		if (is_pinned(pfn_to_page(pfn))) {
+			if (set_pinned(kmap, idx, ptep, pte))
+				return -EAGAIN;
+		} else if (change_pte(ptep, pte, make_pte(ARENA_PTE_CLAIMED, pfn))) {
+			clear_page(pfn_to_kaddr(pfn));
+			return 1;
+		}
+		pte = read_pte(ptep);
+		state = pte_state(pte);
+	}
+
+	return 0;
+}
+
+static inline void publish(pte_t *ptep, unsigned long pfn, pgprot_t prot)
+{
+	set_pte(ptep, pfn_pte(pfn, prot));
 }
 
 /**
- * arena_kmap_claim_parked - claim the page that an offset had before
+ * arena_kmap_revive - put the page back that an offset had before
  * @kmap: with a range
- * @idx: page offset, taken by the caller
+ * @idx: page offset, which the caller has taken
  *
- * The page still has its old contents.
+ * This is the quick way for a single page, with no need for arena_kmap_populate()
+ * if it succeeds.
  *
  * Context: Any.
- * Return: the page; NULL if there is none and arena_kmap_claim() is to be called
- * with a new one; -EAGAIN if somebody has pinned it: then the offset is not the
- * caller's any more, and arena_kmap_trim() will give it back.
+ * Return: true if there is a zeroed page now that all can reach, else false.
  */
-struct page *arena_kmap_claim_parked(struct arena_kmap *kmap, u32 idx)
+bool arena_kmap_revive(struct arena_kmap *kmap, u32 idx)
 {
 	pte_t *ptep = kmap_pte(kmap, idx);
-	pte_t pte = read_pte(ptep);
+	unsigned long pfn;
+	pte_t pte;
 
-	/* It may become stale meanwhile, and then none: two turns at most */
-	while (pte_is(pte, ARENA_PTE_PARKED) || pte_is(pte, ARENA_PTE_STALE)) {
-		struct page *page = pte_held_page(pte);
-		bool pinned = is_pinned(page);
+	if (!ptep)
+		return false;
+	pte = READ_ONCE(*ptep);
+	if (pte_state(pte) != ARENA_PTE_PARKED)
+		return false;
+	pfn = held_pfn(pte);
+	if (is_pinned(pfn_to_page(pfn)) ||
+	    !change_pte(ptep, pte, make_pte(ARENA_PTE_CLAIMED, pfn)))
+		return false;
 
-		if (change_pte(ptep, pte, make_pte(pinned ? ARENA_PTE_PINNED :
-						   ARENA_PTE_CLAIMED, page))) {
-			if (!pinned)
-				return page;
-			mark_block(kmap->parked, idx);
-			return ERR_PTR(-EAGAIN);
-		}
-		pte = read_pte(ptep);
+	clear_page(pfn_to_kaddr(pfn));
+	/* The zeroes must be there before the page is */
+	smp_wmb();
+	publish(ptep, pfn, PAGE_KERNEL);
+
+	return true;
+}
+
+/* Use the page as a page table, if one is missing. Returns false if none is. */
+static bool add_table(struct arena_kmap *kmap, u32 idx, struct page *page)
+{
+	unsigned long addr = arena_kmap_addr(kmap, idx);
+	bool used;
+
+	if (kmap_pte(kmap, idx))
+		return false;
+
+	used = sparse_vm_area_add_table(addr, page);
+	if (used)
+		atomic_inc(&kmap->nr_tables);
+	if (!pmd_none(*pmd_off_k(addr)))
+		WRITE_ONCE(kmap->tables[block_of(kmap, idx)],
+			   pte_offset_kernel(pmd_off_k(addr), addr & PMD_MASK));
+
+	return used;
+}
+
+/* Claim a new page. There may be one or two tables missing. */
+static int claim_new(struct arena_kmap *kmap, u32 idx,
+		     const struct arena_page_source *from)
+{
+	struct page *page;
+
+	do {
+		page = from->get(kmap, from);
+		if (!page)
+			return -ENOMEM;
+	} while (add_table(kmap, idx, page));
+
+	atomic_inc(&kmap->nr_held);
+	mark_block(kmap->held, block_of(kmap, idx));
+	set_pte(kmap_pte(kmap, idx),
+		make_pte(ARENA_PTE_CLAIMED, page_to_pfn(page)));
+
+	return 0;
+}
+
+/* The page is parked: it may be one that a CPU still reaches at this offset. */
+static void unclaim(struct arena_kmap *kmap, u32 idx)
+{
+	pte_t *ptep = kmap_pte(kmap, idx);
+
+	set_pte(ptep, make_pte(ARENA_PTE_PARKED, held_pfn(*ptep)));
+	/* Pairs with the barrier in arena_kmap_trim() */
+	smp_mb();
+	mark_block(kmap->parked, block_of(kmap, idx));
+}
+
+/**
+ * arena_kmap_populate - put zeroed pages where an allocation wants them
+ * @kmap: with a range
+ * @start: page offset
+ * @n: number of pages from @start on; the caller has taken them
+ * @from: where new pages come from; offsets that had a page lately need none
+ * @done: how many pages were claimed before an error
+ *
+ * Programs and user space reach all the pages or none of them.
+ *
+ * Context: Any, if @from may be called there.
+ * Return: 0; -ENOMEM, and the caller gives the offsets back; or -EAGAIN, if the
+ * page at @start + @done is pinned: then the caller gives back all but that one,
+ * which arena_kmap_trim() does.
+ */
+int arena_kmap_populate(struct arena_kmap *kmap, u32 start, u32 n,
+			const struct arena_page_source *from, u32 *done)
+{
+	pgprot_t prot = PAGE_KERNEL;
+	u32 idx, end = start + n;
+	pte_t *ptep = NULL;
+	int ret;
+
+	for (idx = start; idx < end; idx++) {
+		ptep = next_pte(kmap, ptep, idx);
+		ret = claim_parked(kmap, idx, ptep);
+		if (!ret)
+			ret = claim_new(kmap, idx, from);
+		if (ret < 0)
+			goto undo;
+		if (from->may_sleep)
+			cond_resched();
 	}
 
-	return NULL;
+	/* The zeroes must be there before the pages are */
+	smp_wmb();
+	ptep = NULL;
+	for (idx = start; idx < end; idx++) {
+		ptep = next_pte(kmap, ptep, idx);
+		publish(ptep, held_pfn(*ptep), prot);
+	}
+
+	return 0;
+undo:
+	*done = idx - start;
+	while (idx-- > start)
+		unclaim(kmap, idx);
+
+	return ret;
 }
 
 /**
@@ -366,62 +518,23 @@ struct page *arena_kmap_claim_parked(struct arena_kmap *kmap, u32 idx)
  */
 bool arena_kmap_is_pinned(const struct arena_kmap *kmap, u32 idx)
 {
-	pte_t pte = read_pte(kmap_pte(kmap, idx));
+	enum arena_pte state = pte_state(read_pte(kmap_pte(kmap, idx)));
 
-	return pte_is(pte, ARENA_PTE_PINNED) || pte_is(pte, ARENA_PTE_LEAVING);
+	return state == ARENA_PTE_PINNED || state == ARENA_PTE_LEAVING;
 }
 
-/**
- * arena_kmap_claim - put a new page where it will be published
- * @kmap: with a range
- * @idx: page offset, taken by the caller; arena_kmap_claim_parked() found none
- * @page: zeroed, and nobody else knows it
- *
- * The page belongs to the arena now. Nobody reaches it yet.
- *
- * Context: Any.
- */
-void arena_kmap_claim(struct arena_kmap *kmap, u32 idx, struct page *page)
+static inline struct page *park(pte_t *ptep)
 {
-	atomic_inc(&kmap->nr_held);
-	mark_block(kmap->held, idx);
-	set_pte(kmap_pte(kmap, idx), make_pte(ARENA_PTE_CLAIMED, page));
-}
+	pte_t pte = READ_ONCE(*ptep);
+	unsigned long pfn;
 
-/**
- * arena_kmap_publish - let programs and processes reach a page
- * @kmap: with a range
- * @idx: page offset, claimed by the caller
- *
- * Context: Any.
- */
-void arena_kmap_publish(struct arena_kmap *kmap, u32 idx)
-{
-	pte_t *ptep = kmap_pte(kmap, idx);
-	struct page *page = pte_held_page(read_pte(ptep));
+	if (!pte_present(pte))
+		return NULL;
+	pfn = pte_pfn(pte);
+	if (!change_pte(ptep, pte, make_pte(ARENA_PTE_PARKED, pfn)))
+		return NULL;
 
-	/* The zeroes must be there before the page is */
-	smp_wmb();
-	set_pte(ptep, mk_pte(page, PAGE_KERNEL));
-}
-
-/**
- * arena_kmap_unclaim - take arena_kmap_claim() back
- * @kmap: with a range
- * @idx: page offset, claimed by the caller, who gives it back after this
- *
- * The page is parked: it may be one that a CPU still reaches at this offset.
- *
- * Context: Any.
- */
-void arena_kmap_unclaim(struct arena_kmap *kmap, u32 idx)
-{
-	pte_t *ptep = kmap_pte(kmap, idx);
-
-	set_pte(ptep, make_pte(ARENA_PTE_PARKED, pte_held_page(read_pte(ptep))));
-	/* Pairs with the barrier in arena_kmap_trim() */
-	smp_mb();
-	mark_block(kmap->parked, idx);
+	return pfn_to_page(pfn);
 }
 
 /**
@@ -438,15 +551,61 @@ void arena_kmap_unclaim(struct arena_kmap *kmap, u32 idx)
 struct page *arena_kmap_park(struct arena_kmap *kmap, u32 idx)
 {
 	pte_t *ptep = kmap_pte(kmap, idx);
-	pte_t pte = read_pte(ptep);
+	struct page *page = ptep ? park(ptep) : NULL;
 
-	if (!pte_present(pte) ||
-	    !change_pte(ptep, pte, make_pte(ARENA_PTE_PARKED, pte_page(pte))))
-		return NULL;
+	if (page)
+		mark_block(kmap->parked, block_of(kmap, idx));
 
-	mark_block(kmap->parked, idx);
+	return page;
+}
 
-	return pte_page(pte);
+/* As arena_kmap_park_word(), with PTEs of one page table */
+static inline unsigned long park_ptes(struct arena_kmap *kmap, u32 first,
+				      unsigned long mask, bool *mapped)
+{
+	pte_t *ptes = kmap_pte(kmap, first);
+	unsigned long parked = 0;
+
+	if (!ptes)
+		return 0;
+	for (; mask; mask &= mask - 1) {
+		unsigned int bit = __ffs(mask);
+		struct page *page = park(&ptes[bit]);
+
+		if (!page)
+			continue;
+		parked |= BIT(bit);
+		if (arena_page_mapcount(page))
+			*mapped = true;
+	}
+	if (parked)
+		mark_block(kmap->parked, block_of(kmap, first));
+
+	return parked;
+}
+
+/**
+ * arena_kmap_park_word - take pages from programs
+ * @kmap: with a range
+ * @first: page offset
+ * @mask: which pages, bit 0 being @first
+ * @mapped: set to true if user space may have mapped one
+ *
+ * As arena_kmap_park(), for several.
+ *
+ * Context: Any.
+ * Return: the pages that were live and that this call has parked.
+ */
+unsigned long arena_kmap_park_word(struct arena_kmap *kmap, u32 first,
+				   unsigned long mask, bool *mapped)
+{
+	u32 here = BLOCK_PAGES - (kmap->skew + first) % BLOCK_PAGES;
+
+	if (here >= BITS_PER_LONG)
+		return park_ptes(kmap, first, mask, mapped);
+
+	return park_ptes(kmap, first, mask & (BIT(here) - 1), mapped) |
+	       park_ptes(kmap, first + here, mask >> here, mapped) << here;
 }
 
 /**
@@ -464,22 +623,6 @@ void __weak bpf_arch_flush_local(unsigned long start, unsigned long end)
 	flush_tlb_kernel_range(start, end);
 }
 
-/**
- * arena_kmap_flush_local - let this CPU forget translations
- * @kmap: with a range
- * @first: page offset of the first page that was parked
- * @end: page offset behind the last one
- *
- * Other CPUs forget them some time, and at the latest in arena_kmap_trim().
- *
- * Context: Any, on the CPU on which the program runs.
- */
-void arena_kmap_flush_local(const struct arena_kmap *kmap, u32 first, u32 end)
-{
-	bpf_arch_flush_local(kmap->start + ((unsigned long)first << PAGE_SHIFT),
-			     kmap->start + ((unsigned long)end << PAGE_SHIFT));
-}
-
 /*
  * First round over a block: find out what must be zapped and flushed. Returns
  * true if a page is to leave.
@@ -487,31 +630,35 @@ void arena_kmap_flush_local(const struct arena_kmap *kmap, u32 first, u32 end)
 static bool scan_block(struct arena_kmap *kmap, u32 block,
 		       struct address_space *mapping, bool all)
 {
-	u32 idx, end = block_end(kmap, block);
+	pte_t *table = kmap->tables[block];
 	bool leaves = false, mapped = false;
+	u32 i;
 
-	for (idx = block * BLOCK_PAGES; idx < end; idx++) {
-		pte_t *ptep = kmap_pte(kmap, idx);
-		pte_t pte = read_pte(ptep), new;
+	for (i = 0; i < BLOCK_PAGES; i++) {
+		pte_t pte = read_pte(&table[i]);
+		enum arena_pte state = pte_state(pte);
+		unsigned long pfn;
 
-		if (pte_none(pte) || pte_present(pte) ||
-		    pte_is(pte, ARENA_PTE_CLAIMED))
+		if (state == ARENA_PTE_NONE || state == ARENA_PTE_PRESENT ||
+		    state == ARENA_PTE_CLAIMED)
 			continue;
 
-		new = pte;
-		if (pte_is(pte, ARENA_PTE_PINNED))
-			new = make_pte(ARENA_PTE_LEAVING, pte_held_page(pte));
-		else if (pte_is(pte, ARENA_PTE_PARKED) && all)
-			new = make_pte(ARENA_PTE_STALE, pte_held_page(pte));
-		if (!pte_same(pte, new) && !change_pte(ptep, pte, new))
+		pfn = held_pfn(pte);
+		if (state == ARENA_PTE_PINNED)
+			state = ARENA_PTE_LEAVING;
+		else if (state == ARENA_PTE_PARKED && all)
+			state = ARENA_PTE_STALE;
+		if (!change_pte(&table[i], pte, make_pte(state, pfn)))
 			continue;
 
-		leaves |= !pte_is(new, ARENA_PTE_PARKED);
-		mapped |= page_mapped(pte_held_page(new));
+		leaves |= state != ARENA_PTE_PARKED;
+		mapped |= page_mapped(pfn_to_page(pfn));
 	}
-	if (mapped)
-		unmap_mapping_pages(mapping, block * BLOCK_PAGES, BLOCK_PAGES,
-				    false);
+	if (mapped) {
+		u32 first = max(block * BLOCK_PAGES, kmap->skew) - kmap->skew;
+
+		unmap_mapping_pages(mapping, first, BLOCK_PAGES, false);
+	}
 
 	return leaves;
 }
@@ -526,26 +673,33 @@ static bool reap_block(struct arena_kmap *kmap, u32 block,
 		       struct list_head *pages,
 		       void (*give)(struct arena_kmap *kmap, u32 idx))
 {
-	u32 idx, end = block_end(kmap, block);
+	pte_t *table = kmap->tables[block];
 	bool more = false;
+	u32 i;
 
-	for (idx = block * BLOCK_PAGES; idx < end; idx++) {
-		pte_t *ptep = kmap_pte(kmap, idx);
+	for (i = 0; i < BLOCK_PAGES; i++) {
+		pte_t *ptep = &table[i];
 		pte_t pte = read_pte(ptep);
 
-		if (pte_is(pte, ARENA_PTE_LEAVING)) {
-			collect_page(kmap, pte_held_page(pte), pages);
+		switch (pte_state(pte)) {
+		case ARENA_PTE_LEAVING:
+			collect_page(kmap, held_pfn(pte), pages);
 			set_pte(ptep, __pte(0));
-			give(kmap, idx);
-		} else if (pte_is(pte, ARENA_PTE_STALE)) {
+			give(kmap, block * BLOCK_PAGES + i - kmap->skew);
+			break;
+		case ARENA_PTE_STALE:
 			if (change_pte(ptep, pte, __pte(0)))
-				collect_page(kmap, pte_held_page(pte), pages);
-		} else if (pte_is(pte, ARENA_PTE_PARKED)) {
-			change_pte(ptep, pte, make_pte(ARENA_PTE_STALE,
-						       pte_held_page(pte)));
+				collect_page(kmap, held_pfn(pte), pages);
+			break;
+		case ARENA_PTE_PARKED:
+			change_pte(ptep, pte, make_pte(ARENA_PTE_STALE, held_pfn(pte)));
 			more = true;
-		} else if (pte_is(pte, ARENA_PTE_PINNED)) {
+			break;
+		case ARENA_PTE_PINNED:
 			more = true;
+			break;
+		default:
+			break;
 		}
 	}
 
@@ -558,8 +712,8 @@ static bool reap_block(struct arena_kmap *kmap, u32 block,
  * @mapping: of the arena; the caller holds its invalidate lock for writing
  * @all: every parked page shall go, not only those that were parked at the last
  *	call already
- * @give: called for each offset that arena_kmap_claim_parked() has kept, when its
- *	page has gone
+ * @give: called for each offset that arena_kmap_populate() has kept as its page
+ *	was pinned, when that has gone
  *
  * Also takes parked pages from user space, where arena_kmap_park() left them.
  *
@@ -569,8 +723,7 @@ static bool reap_block(struct arena_kmap *kmap, u32 block,
 bool arena_kmap_trim(struct arena_kmap *kmap, struct address_space *mapping,
 		     bool all, void (*give)(struct arena_kmap *kmap, u32 idx))
 {
-	u32 block, blocks = nr_blocks(kmap->nr_pages);
-	u32 first = U32_MAX, last = 0;
+	u32 block, blocks = kmap->nr_blocks, first = U32_MAX, last = 0;
 	LIST_HEAD(pages);
 
 	for_each_set_bit(block, kmap->parked, blocks) {
@@ -582,7 +735,8 @@ bool arena_kmap_trim(struct arena_kmap *kmap, struct address_space *mapping,
 	}
 
 	if (first != U32_MAX)
-		flush_range(kmap, first * BLOCK_PAGES, block_end(kmap, last));
+		flush_tlb_kernel_range(block_addr(kmap, first),
+				       block_addr(kmap, last + 1));
 
 	for_each_set_bit(block, kmap->parked, blocks) {
 		clear_bit(block, kmap->parked);
@@ -592,7 +746,7 @@ bool arena_kmap_trim(struct arena_kmap *kmap, struct address_space *mapping,
 		 */
 		smp_mb__after_atomic();
 		if (reap_block(kmap, block, &pages, give))
-			mark_block(kmap->parked, block * BLOCK_PAGES);
+			mark_block(kmap->parked, block);
 		cond_resched();
 	}
 	put_pages(&pages);

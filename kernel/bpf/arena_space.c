@@ -4,19 +4,23 @@
  *
  * BPF programs allocate and free arena pages wherever they run: in an NMI that
  * interrupts this very code on the same CPU, or under a probe on a function
- * that holds any lock there is. So nothing here waits for anybody. There are
- * no locks and no memory is allocated after creation; every change of state is
- * one atomic operation on one word, and a loop is repeated only after somebody
- * else's operation got on.
+ * that holds any lock there is. So nothing here waits for anybody, and nothing
+ * allocates memory; every change of state is one atomic operation on one word,
+ * and a loop is repeated only after somebody else's operation got on.
  *
  * State
  * -----
- * A page is free (its bit in free[0] is set), taken (the bit is clear), or
+ * A page is free (its bit in @free is set), taken (the bit is clear), or
  * reserved (taken, and its bit in @reserved is set). Whoever clears the bit in
- * free[0] owns the page until it sets the bit again. The bits that pad the last
+ * @free owns the page until it sets the bit again. The bits that pad the last
  * word are never free, and are marked reserved so that they don't look taken.
  *
- * Above free[0] are two levels of hints. A bit at level 1 says that the word
+ * The bits are kept in chunks. A large arena is sparse: a chunk whose pages were
+ * all free so far is not there. An operation that wants to take pages of it fails
+ * with -EAGAIN and says which it was; the caller, who knows where memory can be
+ * had, adds it and tries again. A chunk that was added stays.
+ *
+ * Above the chunks are two levels of hints. A bit at level 1 says that the word
  * of level 0 with that number may have a free page; a bit at level 2 says the
  * same of a word of level 1. The lowest free page is found by one find-first-
  * set a level, starting with the few words (4, if long has 64 bits) of level 2.
@@ -47,6 +51,12 @@
  * hand, only costs time. It can outlive the operation that set it, when another
  * emptied the word in between; an allocation that is misled by it clears it.
  *
+ * Another hint, in @pairs, says that a run of two or more free pages may begin
+ * in a word, to end in it or in the next one. Without it each search for a run
+ * would go through all the single pages that are left between taken ones. Whoever
+ * frees a page next to a free one sets it, if it isn't set already; only a search
+ * that found no pair there clears it, then looks again as above.
+ *
  * Runs
  * ----
  * More than one page is claimed word by word, lowest first. When a word can't
@@ -61,15 +71,16 @@
  * Counters
  * --------
  * nr_free goes up before pages become free, and goes down after they were
- * claimed. It is therefore never less than the number of bits set in free[0],
- * never negative, and exact when nothing is under way. To refuse because
- * nr_free is too low is never wrong; to go on although it is too high only
- * costs a search. The same holds for nr_reserved.
+ * claimed. It is therefore never less than the number of free pages, never
+ * negative, and exact when nothing is under way. To refuse because nr_free is
+ * too low is never wrong; to go on although it is too high only costs a search.
+ * The same holds for nr_reserved.
  *
  * Ordering
  * --------
  * The atomic operations on words return a value, hence are full barriers.
  * What was done to a page before it was given is visible to who takes it next.
+ * A chunk is read by its address: no barrier is needed after that is read.
  */
 #include <linux/atomic.h>
 #include <linux/bitmap.h>
@@ -81,10 +92,36 @@
 #include "arena_space.h"
 
 #define TOP_LEVEL	(ARENA_SPACE_LEVELS - 1)
+#define TOP_BIT		BIT(BITS_PER_LONG - 1)
 
 static unsigned long read_word(const atomic_long_t *words, unsigned long i)
 {
 	return atomic_long_read(&words[i]);
+}
+
+static struct arena_chunk *chunk_of(const struct arena_space *s, unsigned long i)
+{
+	return (void *)read_word(s->chunks, i / ARENA_CHUNK_WORDS);
+}
+
+/* The pages that word @i of level 0 has. */
+static unsigned long real_pages(const struct arena_space *s, unsigned long i)
+{
+	return i < s->nr_words[0] - 1 ? ~0UL : BITMAP_LAST_WORD_MASK(s->nr_pages);
+}
+
+/* Word @i of level 0. */
+static unsigned long read_free(const struct arena_space *s, unsigned long i)
+{
+	const struct arena_chunk *chunk = chunk_of(s, i);
+
+	return chunk ? read_word(chunk->free, i % ARENA_CHUNK_WORDS) : real_pages(s, i);
+}
+
+static inline unsigned long read_level(const struct arena_space *s, u32 level,
+				       unsigned long i)
+{
+	return level ? read_word(s->hints[level], i) : read_free(s, i);
 }
 
 /* The pages of word @i that are in [@start, @end), which touches the word. */
@@ -107,7 +144,7 @@ static void set_hint(struct arena_space *s, u32 level, u32 i)
 	do {
 		level++;
 		old = atomic_long_fetch_or(BIT(i % BITS_PER_LONG),
-					   &s->free[level][i / BITS_PER_LONG]);
+					   &s->hints[level][i / BITS_PER_LONG]);
 		i /= BITS_PER_LONG;
 	} while (!old && level < TOP_LEVEL);
 }
@@ -119,14 +156,39 @@ static void clear_hint(struct arena_space *s, u32 level, u32 i)
 
 	for (; level < TOP_LEVEL; level++, i /= BITS_PER_LONG) {
 		bit = BIT(i % BITS_PER_LONG);
-		old = atomic_long_fetch_andnot(bit, &s->free[level + 1][i / BITS_PER_LONG]);
-		if (read_word(s->free[level], i)) {
+		old = atomic_long_fetch_andnot(bit, &s->hints[level + 1][i / BITS_PER_LONG]);
+		if (read_level(s, level, i)) {
 			set_hint(s, level, i);
 			return;
 		}
 		if (old & ~bit)
 			return;
 	}
+}
+
+/* May two neighbouring free pages begin in word @i? */
+static bool has_pair(const struct arena_space *s, u32 i, unsigned long word)
+{
+	if (word & word >> 1)
+		return true;
+	return word & TOP_BIT && i + 1 < s->nr_words[0] &&
+	       read_free(s, i + 1) & 1;
+}
+
+static inline void set_pair(struct arena_space *s, u32 i)
+{
+	/* The line is shared: leave it alone in the common case */
+	if (!(read_word(s->pairs, i / BITS_PER_LONG) & BIT(i % BITS_PER_LONG)))
+		atomic_long_fetch_or(BIT(i % BITS_PER_LONG),
+				     &s->pairs[i / BITS_PER_LONG]);
+}
+
+/* Word @i had no pair. */
+static void clear_pair(struct arena_space *s, u32 i)
+{
+	atomic_long_fetch_andnot(BIT(i % BITS_PER_LONG), &s->pairs[i / BITS_PER_LONG]);
+	if (has_pair(s, i, read_free(s, i)))
+		set_pair(s, i);
 }
 
 /* Late hints hide free pages. Set them in their owners' stead. */
@@ -137,54 +199,91 @@ static void set_late_hints(struct arena_space *s)
 
 	for (level = 0; level < TOP_LEVEL; level++) {
 		for (j = 0; j < s->nr_words[level + 1]; j++) {
-			unset = ~read_word(s->free[level + 1], j);
+			unset = ~read_word(s->hints[level + 1], j);
 			i = j * BITS_PER_LONG;
 			for (; unset && i < s->nr_words[level]; i++, unset >>= 1)
-				if (unset & 1 && read_word(s->free[level], i))
+				if (unset & 1 && read_level(s, level, i))
 					set_hint(s, level, i);
 		}
 	}
 }
 
-/* The first word from @i on that has a hint, or nr_words[0]. */
-static u32 next_hinted(const struct arena_space *s, u32 i)
+static void set_late_pairs(struct arena_space *s)
 {
-	unsigned long hints;
+	u32 i;
+
+	for (i = 0; i < s->nr_words[0]; i++)
+		if (has_pair(s, i, read_free(s, i)))
+			set_pair(s, i);
+}
+
+/* The first word from @i on that may have a pair, or nr_words[0]. */
+static u32 next_pair(const struct arena_space *s, u32 i)
+{
+	unsigned long pairs;
 	u32 j = i / BITS_PER_LONG;
 
 	if (i >= s->nr_words[0])
 		return s->nr_words[0];
 
-	hints = read_word(s->free[1], j) & BITMAP_FIRST_WORD_MASK(i);
-	while (!hints) {
+	pairs = read_word(s->pairs, j) & BITMAP_FIRST_WORD_MASK(i);
+	while (!pairs) {
 		if (++j == s->nr_words[1])
 			return s->nr_words[0];
-		hints = read_word(s->free[1], j);
+		pairs = read_word(s->pairs, j);
 	}
-	return j * BITS_PER_LONG + __ffs(hints);
+	return j * BITS_PER_LONG + __ffs(pairs);
 }
 
-static bool claim_word(struct arena_space *s, u32 i, unsigned long mask)
+/* Returns 0, -EBUSY, or -EAGAIN if the chunk is missing. */
+static int claim_word(struct arena_space *s, u32 i, unsigned long mask)
 {
-	unsigned long old = read_word(s->free[0], i);
+	struct arena_chunk *chunk = chunk_of(s, i);
+	atomic_long_t *word;
+	unsigned long old;
 
+	if (!chunk)
+		return -EAGAIN;
+
+	word = &chunk->free[i % ARENA_CHUNK_WORDS];
+	old = atomic_long_read(word);
 	do {
 		if ((old & mask) != mask)
-			return false;
-	} while (!atomic_long_try_cmpxchg(&s->free[0][i], (long *)&old, old & ~mask));
+			return -EBUSY;
+	} while (!atomic_long_try_cmpxchg(word, (long *)&old, old & ~mask));
 
 	if (old == mask)
 		clear_hint(s, 0, i);
-	return true;
+	return 0;
 }
 
-static void release_word(struct arena_space *s, u32 i, unsigned long mask)
+/* Pages @mask of word @i, which was @old, have become free. */
+static noinline void note_free(struct arena_space *s, u32 i, unsigned long old,
+			       unsigned long mask)
 {
-	if (!atomic_long_fetch_or(mask, &s->free[0][i]))
+	if (!old)
 		set_hint(s, 0, i);
+	if (has_pair(s, i, old | mask))
+		set_pair(s, i);
+	if (mask & 1 && i && read_free(s, i - 1) & TOP_BIT)
+		set_pair(s, i - 1);
 }
 
-static void release(struct arena_space *s, u32 start, u32 end)
+static inline void release_word(struct arena_space *s, u32 i, unsigned long mask)
+{
+	atomic_long_t *word = &chunk_of(s, i)->free[i % ARENA_CHUNK_WORDS];
+	unsigned long old = atomic_long_fetch_or(mask, word);
+
+	/* Mostly all is noted already, or need not be */
+	if (!old || mask & TOP_BIT)
+		return note_free(s, i, old, mask);
+	if ((old | mask) & (old | mask) >> 1)
+		set_pair(s, i);
+	if (mask & 1 && i && read_free(s, i - 1) & TOP_BIT)
+		set_pair(s, i - 1);
+}
+
+static noinline void release(struct arena_space *s, u32 start, u32 end)
 {
 	u32 i;
 
@@ -193,19 +292,22 @@ static void release(struct arena_space *s, u32 start, u32 end)
 }
 
 /* All of [@start, @end) or nothing; then @refused is the word that is to blame. */
-static bool claim(struct arena_space *s, u32 start, u32 end, u32 *refused)
+static int claim(struct arena_space *s, u32 start, u32 end, u32 *refused)
 {
 	u32 i;
+	int err;
 
-	for (i = start / BITS_PER_LONG; i <= (end - 1) / BITS_PER_LONG; i++)
-		if (!claim_word(s, i, range_mask(i, start, end)))
+	for (i = start / BITS_PER_LONG; i <= (end - 1) / BITS_PER_LONG; i++) {
+		err = claim_word(s, i, range_mask(i, start, end));
+		if (err)
 			goto undo;
-	return true;
+	}
+	return 0;
 undo:
 	if (i > start / BITS_PER_LONG)
 		release(s, start, i * BITS_PER_LONG);
 	*refused = i;
-	return false;
+	return err;
 }
 
 static bool is_free(const struct arena_space *s, u32 start, u32 end)
@@ -215,7 +317,7 @@ static bool is_free(const struct arena_space *s, u32 start, u32 end)
 
 	for (i = start / BITS_PER_LONG; i <= (end - 1) / BITS_PER_LONG; i++) {
 		mask = range_mask(i, start, end);
-		if ((read_word(s->free[0], i) & mask) != mask)
+		if ((read_free(s, i) & mask) != mask)
 			return false;
 	}
 	return true;
@@ -227,17 +329,19 @@ static u32 low_run(unsigned long word)
 	return ~word ? __ffs(~word) : BITS_PER_LONG;
 }
 
-/* Number of free pages at the high end of a word that isn't all free. */
+/* Number of free pages at the high end of a word. */
 static u32 high_run(unsigned long word)
 {
-	return BITS_PER_LONG - 1 - __fls(~word);
+	return ~word ? BITS_PER_LONG - 1 - __fls(~word) : BITS_PER_LONG;
 }
 
-/* The pages of a word where @n free ones begin, if the word isn't all free. */
+/* The pages of a word where @n free ones begin that end in it. */
 static unsigned long run_starts(unsigned long word, u32 n)
 {
 	u32 len, more;
 
+	if (n > BITS_PER_LONG)
+		return 0;
 	for (len = 1; len < n && word; len += more) {
 		more = min(len, n - len);
 		word &= word >> more;
@@ -245,49 +349,57 @@ static unsigned long run_starts(unsigned long word, u32 n)
 	return word;
 }
 
-/* The lowest run of @n > 1 free pages from word @i on. */
-static long find_run(const struct arena_space *s, u32 n, unsigned long i)
+/*
+ * Is there a run of @n free pages that begins at the high end of word @i, of
+ * which it has @run? Returns the first word that is not all of it, in @last.
+ */
+static bool run_continues(const struct arena_space *s, u32 i, u32 run, u32 n, u32 *last)
 {
-	unsigned long word, starts, below = 0; /* the word below word @i */
-	u32 low, run = 0; /* free pages at the high end of that */
-	const atomic_long_t *words = s->free[0];
-	unsigned long end = s->nr_words[0];
+	u32 low;
 
-	i = next_hinted(s, i);
-	while (i < end) {
-		word = read_word(words, i);
-		if (!(word & (word << 1 | below >> (BITS_PER_LONG - 1)))) {
-			/* no two neighbours: much the fastest way through a sieve */
-			below = word;
-			i++;
-			if (!word)
-				i = next_hinted(s, i);
-			continue;
-		}
+	for (i++; i < s->nr_words[0]; i++) {
+		low = low_run(read_free(s, i));
+		run += low;
+		if (run >= n || low < BITS_PER_LONG)
+			break;
+	}
+	*last = i;
+	return run >= n;
+}
 
-		if (~below)
-			run = high_run(below);
-		low = low_run(word);
-		if (run + low >= n)
-			return i * BITS_PER_LONG - run;
+/* The lowest run of @n > 1 free pages that begins in word @i or above. */
+static long find_run(struct arena_space *s, u32 n, u32 i)
+{
+	unsigned long word, starts;
+	u32 high, next;
 
-		if (~word) {
-			starts = run_starts(word, n);
-			if (starts)
-				return i * BITS_PER_LONG + __ffs(starts);
-		} else {
-			run += BITS_PER_LONG;
-		}
-		below = word;
-		i++;
+	for (i = next_pair(s, i); i < s->nr_words[0]; i = next_pair(s, next)) {
+		word = read_free(s, i);
+		starts = run_starts(word, n);
+		if (starts)
+			return i * BITS_PER_LONG + __ffs(starts);
+
+		next = i + 1;
+		high = high_run(word);
+		/* What begins in the words that it has gone through is shorter */
+		if (high && run_continues(s, i, high, n, &next))
+			return (i + 1) * BITS_PER_LONG - high;
+		if (!has_pair(s, i, word))
+			clear_pair(s, i);
 	}
 	return -ENOSPC;
 }
 
-static long alloc_run(struct arena_space *s, u32 n)
+static u32 chunk_index(u32 word)
+{
+	return word / ARENA_CHUNK_WORDS;
+}
+
+static long alloc_run(struct arena_space *s, u32 n, u32 *missing)
 {
 	u32 i = 0;
 	long start;
+	int err;
 
 	/*
 	 * After a collision there is no need to start again from the bottom:
@@ -295,8 +407,13 @@ static long alloc_run(struct arena_space *s, u32 n)
 	 */
 	do {
 		start = find_run(s, n, i);
-	} while (start >= 0 && !claim(s, start, start + n, &i));
-	return start;
+		if (start < 0)
+			return start;
+		err = claim(s, start, start + n, &i);
+	} while (err == -EBUSY);
+
+	*missing = chunk_index(i);
+	return err ?: start;
 }
 
 /* From a word one level up to the first word of @level that has a hint in it. */
@@ -304,7 +421,7 @@ static inline bool descend(struct arena_space *s, u32 level,
 			   unsigned long *i, unsigned long *word)
 {
 	*i = *i * BITS_PER_LONG + __ffs(*word);
-	*word = read_word(s->free[level], *i);
+	*word = read_level(s, level, *i);
 	if (*word)
 		return true;
 
@@ -312,20 +429,27 @@ static inline bool descend(struct arena_space *s, u32 level,
 	return false;
 }
 
-static inline long alloc_one(struct arena_space *s)
+static long alloc_one(struct arena_space *s, u32 *missing)
 {
 	unsigned long i, bit, word, rest;
+	struct arena_chunk *chunk;
 
 	do {
 		do {
-			for (i = 0; !(word = read_word(s->free[TOP_LEVEL], i)); )
+			for (i = 0; !(word = read_word(s->hints[TOP_LEVEL], i)); )
 				if (++i == s->nr_words[TOP_LEVEL])
 					return -ENOSPC;
 		} while (!descend(s, 1, &i, &word) || !descend(s, 0, &i, &word));
 
+		chunk = chunk_of(s, i);
+		if (!chunk) {
+			*missing = chunk_index(i);
+			return -EAGAIN;
+		}
 		bit = __ffs(word);
 		rest = word & (word - 1);
-	} while (!atomic_long_try_cmpxchg(&s->free[0][i], (long *)&word, rest));
+	} while (!atomic_long_try_cmpxchg(&chunk->free[i % ARENA_CHUNK_WORDS],
+					  (long *)&word, rest));
 
 	if (!rest)
 		clear_hint(s, 0, i);
@@ -333,12 +457,16 @@ static inline long alloc_one(struct arena_space *s)
 }
 
 /* There are enough free pages, but no run of them was found. */
-static noinline long alloc_late(struct arena_space *s, u32 n)
+static long alloc_late(struct arena_space *s, u32 n, u32 *missing)
 {
 	if ((u32)atomic_read(&s->nr_free) < n)
 		return -ENOSPC;
-	set_late_hints(s);
-	return n == 1 ? alloc_one(s) : alloc_run(s, n);
+	if (n == 1) {
+		set_late_hints(s);
+		return alloc_one(s, missing);
+	}
+	set_late_pairs(s);
+	return alloc_run(s, n, missing);
 }
 
 static u32 level_words(u32 nr_pages, u32 level)
@@ -349,6 +477,11 @@ static u32 level_words(u32 nr_pages, u32 level)
 		nr = DIV_ROUND_UP(nr, BITS_PER_LONG);
 	} while (level--);
 	return nr;
+}
+
+static u32 nr_chunks(u32 nr_pages)
+{
+	return DIV_ROUND_UP(nr_pages, ARENA_CHUNK_PAGES);
 }
 
 static void set_first_bits(atomic_long_t *words, u32 nr)
@@ -365,14 +498,14 @@ static void set_first_bits(atomic_long_t *words, u32 nr)
  * arena_space_bytes - memory that a space needs
  * @nr_pages: size of the arena in pages, 1 to ARENA_SPACE_MAX_PAGES
  *
- * Return: the bytes that arena_space_init() wants. About two bits a page.
+ * Return: the bytes that arena_space_init() wants: some KiB for the largest.
  */
 size_t arena_space_bytes(u32 nr_pages)
 {
-	size_t words = level_words(nr_pages, 0); /* @reserved */
+	size_t words = nr_chunks(nr_pages) + level_words(nr_pages, 1); /* @pairs */
 	u32 level;
 
-	for (level = 0; level < ARENA_SPACE_LEVELS; level++)
+	for (level = 1; level < ARENA_SPACE_LEVELS; level++)
 		words += level_words(nr_pages, level);
 	return words * sizeof(atomic_long_t);
 }
@@ -389,45 +522,168 @@ size_t arena_space_bytes(u32 nr_pages)
 void arena_space_init(struct arena_space *s, void *mem, u32 nr_pages)
 {
 	atomic_long_t *words = mem;
-	u32 level, bits = nr_pages;
+	u32 level, bits;
 
 	s->nr_pages = nr_pages;
+	s->nr_chunks = nr_chunks(nr_pages);
 	atomic_set(&s->nr_free, nr_pages);
 	atomic_set(&s->nr_reserved, 0);
 
-	for (level = 0; level < ARENA_SPACE_LEVELS; level++) {
-		s->free[level] = words;
+	for (level = 0; level < ARENA_SPACE_LEVELS; level++)
 		s->nr_words[level] = level_words(nr_pages, level);
+
+	for (level = 1; level < ARENA_SPACE_LEVELS; level++) {
+		bits = s->nr_words[level - 1];
+		s->hints[level] = words;
 		set_first_bits(words, bits);
 		words += s->nr_words[level];
-		bits = s->nr_words[level];
 	}
+	s->pairs = words;
+	set_first_bits(words, s->nr_words[0]);
+	s->chunks = words + s->nr_words[1];
+}
 
-	s->reserved = words;
-	if (nr_pages % BITS_PER_LONG)
-		atomic_long_set(&words[nr_pages / BITS_PER_LONG],
-				~BITMAP_LAST_WORD_MASK(nr_pages));
+/**
+ * arena_space_add - add a chunk that was missing
+ * @s: the space
+ * @chunk: which one
+ * @mem: memory for it, aligned to a long, of any contents
+ *
+ * Context: Any, NMI included.
+ * Return: true, and @mem belongs to the space until arena_space_chunk(); or
+ * false if the chunk is there already.
+ */
+bool arena_space_add(struct arena_space *s, u32 chunk, struct arena_chunk *mem)
+{
+	u32 word = chunk * ARENA_CHUNK_WORDS;
+	unsigned long real;
+	long old = 0;
+	u32 i;
+
+	for (i = 0; i < ARENA_CHUNK_WORDS; i++) {
+		real = word + i < s->nr_words[0] ? real_pages(s, word + i) : 0;
+		atomic_long_set(&mem->free[i], real);
+		atomic_long_set(&mem->reserved[i], ~real);
+	}
+	return atomic_long_try_cmpxchg(&s->chunks[chunk], &old, (long)mem);
+}
+
+/**
+ * arena_space_chunk - the memory of a chunk
+ * @s: the space
+ * @chunk: which one, below nr_chunks
+ *
+ * The memory is the caller's to release when nobody uses the space any more.
+ *
+ * Context: Any.
+ * Return: what arena_space_add() was given, or NULL.
+ */
+struct arena_chunk *arena_space_chunk(const struct arena_space *s, u32 chunk)
+{
+	return (void *)read_word(s->chunks, chunk);
+}
+
+/* From the first word of level 1, or NULL if that has no bit set. */
+static inline atomic_long_t *first_word(struct arena_space *s, unsigned long word,
+					unsigned long *i)
+{
+	struct arena_chunk *chunk;
+
+	*i = *i * BITS_PER_LONG + __ffs(word);
+	chunk = chunk_of(s, *i);
+
+	return chunk ? &chunk->free[*i % ARENA_CHUNK_WORDS] : NULL;
+}
+
+/**
+ * arena_space_alloc_one - take the lowest free page, if that is done quickly
+ * @s: the space
+ *
+ * Context: Any, NMI included.
+ * Return: the offset of the page, which the caller owns; or negative, if it is
+ * best left to arena_space_alloc().
+ */
+long arena_space_alloc_one(struct arena_space *s)
+{
+	unsigned long i, hints, old, rest;
+	atomic_long_t *word;
+
+	hints = read_word(s->hints[TOP_LEVEL], 0);
+	if (!hints)
+		return -EAGAIN;
+	i = __ffs(hints);
+	hints = read_word(s->hints[TOP_LEVEL - 1], i);
+	if (!hints)
+		return -EAGAIN;
+	word = first_word(s, hints, &i);
+	if (!word)
+		return -EAGAIN;
+
+	old = atomic_long_read(word);
+	rest = old & (old - 1);
+	/* The last page of a word has its hint to care for */
+	if (!rest || !atomic_long_try_cmpxchg(word, (long *)&old, rest))
+		return -EAGAIN;
+	atomic_sub(1, &s->nr_free);
+
+	return i * BITS_PER_LONG + __ffs(old);
+}
+
+/**
+ * arena_space_alloc_few - take the lowest run of free pages, if that is done quickly
+ * @s: the space
+ * @n: number of pages, at least 2
+ *
+ * Context: Any, NMI included.
+ * Return: the offset of the first page, and the caller owns the pages; or negative,
+ * if it is best left to arena_space_alloc().
+ */
+long arena_space_alloc_few(struct arena_space *s, u32 n)
+{
+	unsigned long i = 0, pairs, old, starts, mask;
+	atomic_long_t *word;
+
+	/* Below the first pair there is no run: one in its word is the lowest */
+	while (!(pairs = read_word(s->pairs, i)))
+		if (++i == s->nr_words[1])
+			return -EAGAIN;
+	word = first_word(s, pairs, &i);
+	if (!word)
+		return -EAGAIN;
+
+	old = atomic_long_read(word);
+	starts = run_starts(old, n);
+	if (!starts)
+		return -EAGAIN;
+	mask = ~0UL >> (BITS_PER_LONG - n) << __ffs(starts);
+	/* The last pages of a word have its hint to care for */
+	if (old == mask || !atomic_long_try_cmpxchg(word, (long *)&old, old & ~mask))
+		return -EAGAIN;
+	atomic_sub(n, &s->nr_free);
+
+	return i * BITS_PER_LONG + __ffs(starts);
 }
 
 /**
  * arena_space_alloc - take the lowest run of free pages
  * @s: the space
  * @n: number of pages, at least 1
+ * @missing: with -EAGAIN: the chunk that must be added
  *
  * Context: Any, NMI included.
  * Return: the offset of the first page, or -ENOSPC if no @n free pages follow
- * each other. The caller owns the pages.
+ * each other. The caller owns the pages. Or -EAGAIN, see @missing.
  */
-long arena_space_alloc(struct arena_space *s, u32 n)
+long arena_space_alloc(struct arena_space *s, u32 n, u32 *missing)
 {
 	long start;
 
 	if ((u32)atomic_read(&s->nr_free) < n)
 		return -ENOSPC;
 
-	start = n == 1 ? alloc_one(s) : alloc_run(s, n);
-	if (start < 0)
-		start = alloc_late(s, n);
+	start = n == 1 ? alloc_one(s, missing) : alloc_run(s, n, missing);
+	if (start == -ENOSPC)
+		start = alloc_late(s, n, missing);
 	if (start >= 0)
 		atomic_sub(n, &s->nr_free);
 	return start;
@@ -438,17 +694,24 @@ long arena_space_alloc(struct arena_space *s, u32 n)
  * @s: the space
  * @start: offset of the first page, below nr_pages
  * @n: number of pages, at least 1 and at most nr_pages - @start
+ * @missing: with -EAGAIN: the chunk that must be added
  *
  * Context: Any, NMI included.
  * Return: 0, and the caller owns the pages; or -EBUSY if one of them is not
- * free, and nothing has changed.
+ * free, and nothing has changed; or -EAGAIN, see @missing.
  */
-int arena_space_take(struct arena_space *s, u32 start, u32 n)
+int arena_space_take(struct arena_space *s, u32 start, u32 n, u32 *missing)
 {
 	u32 refused;
+	int err;
 
-	if (!is_free(s, start, start + n) || !claim(s, start, start + n, &refused))
+	if (!is_free(s, start, start + n))
 		return -EBUSY;
+	err = claim(s, start, start + n, &refused);
+	if (err) {
+		*missing = chunk_index(refused);
+		return err;
+	}
 	atomic_sub(n, &s->nr_free);
 	return 0;
 }
@@ -476,7 +739,7 @@ void arena_space_give(struct arena_space *s, u32 start, u32 n)
  * arena_space_give_mask - make pages of one word free
  * @s: the space
  * @word: the word: pages @word * BITS_PER_LONG and up
- * @mask: the pages, bit 0 being the lowest; may be 0
+ * @mask: the pages, bit 0 being the lowest
  *
  * The caller must own all of the pages, and none may be reserved.
  *
@@ -484,8 +747,6 @@ void arena_space_give(struct arena_space *s, u32 start, u32 n)
  */
 void arena_space_give_mask(struct arena_space *s, u32 word, unsigned long mask)
 {
-	if (!mask)
-		return;
 	atomic_add(hweight_long(mask), &s->nr_free);
 	release_word(s, word, mask);
 }
@@ -495,24 +756,34 @@ void arena_space_give_mask(struct arena_space *s, u32 word, unsigned long mask)
  * @s: the space
  * @start: offset of the first page, below nr_pages
  * @n: number of pages, at least 1 and at most nr_pages - @start
+ * @missing: with -EAGAIN: the chunk that must be added
  *
  * Context: Any, NMI included.
  * Return: 0, and the pages are reserved; or -EBUSY if one of them is not free,
- * and nothing has changed.
+ * and nothing has changed; or -EAGAIN, see @missing.
  */
-int arena_space_reserve(struct arena_space *s, u32 start, u32 n)
+int arena_space_reserve(struct arena_space *s, u32 start, u32 n, u32 *missing)
 {
 	u32 i, end = start + n;
 	int err;
 
-	err = arena_space_take(s, start, n);
+	err = arena_space_take(s, start, n, missing);
 	if (err)
 		return err;
 
 	atomic_add(n, &s->nr_reserved);
 	for (i = start / BITS_PER_LONG; i <= (end - 1) / BITS_PER_LONG; i++)
-		atomic_long_fetch_or(range_mask(i, start, end), &s->reserved[i]);
+		atomic_long_fetch_or(range_mask(i, start, end),
+				     &chunk_of(s, i)->reserved[i % ARENA_CHUNK_WORDS]);
 	return 0;
+}
+
+/* The reserved pages of word @i of level 0, with its padding. */
+static unsigned long read_reserved(const struct arena_space *s, unsigned long i)
+{
+	const struct arena_chunk *chunk = chunk_of(s, i);
+
+	return chunk ? read_word(chunk->reserved, i % ARENA_CHUNK_WORDS) : ~real_pages(s, i);
 }
 
 /**
@@ -531,15 +802,13 @@ void arena_space_unreserve(struct arena_space *s, u32 start, u32 n)
 	unsigned long mask, mine;
 	u32 i, end = start + n;
 
-	if (!atomic_read(&s->nr_reserved))
-		return;
-
 	for (i = start / BITS_PER_LONG; i <= (end - 1) / BITS_PER_LONG; i++) {
 		mask = range_mask(i, start, end);
-		if (!(read_word(s->reserved, i) & mask))
+		if (!(read_reserved(s, i) & mask))
 			continue;
-		mine = atomic_long_fetch_andnot(mask, &s->reserved[i]) & mask;
-		arena_space_give_mask(s, i, mine);
+		mine = atomic_long_fetch_andnot(mask, &chunk_of(s, i)->reserved[i % ARENA_CHUNK_WORDS]) & mask;
+		if (mine)
+			arena_space_give_mask(s, i, mine);
 		atomic_sub(hweight_long(mine), &s->nr_reserved);
 	}
 }
@@ -553,8 +822,7 @@ void arena_space_unreserve(struct arena_space *s, u32 start, u32 n)
  */
 bool arena_space_is_reserved(const struct arena_space *s, u32 idx)
 {
-	return read_word(s->reserved, idx / BITS_PER_LONG) &
-	       BIT(idx % BITS_PER_LONG);
+	return read_reserved(s, idx / BITS_PER_LONG) & BIT(idx % BITS_PER_LONG);
 }
 
 /**
@@ -570,22 +838,10 @@ bool arena_space_is_reserved(const struct arena_space *s, u32 idx)
  */
 unsigned long arena_space_taken_word(const struct arena_space *s, u32 word)
 {
-	return ~(read_word(s->free[0], word) | read_word(s->reserved, word));
-}
+	const struct arena_chunk *chunk = chunk_of(s, word);
 
-/**
- * arena_space_next_taken - find a word with taken pages
- * @s: the space
- * @from: the first word to look at
- * @end: the word to stop at, at most nr_words[0]
- *
- * Context: Any, NMI included.
- * Return: the first word from @from on for which arena_space_taken_word() is
- * not 0, or @end.
- */
-u32 arena_space_next_taken(const struct arena_space *s, u32 from, u32 end)
-{
-	while (from < end && !arena_space_taken_word(s, from))
-		from++;
-	return from;
+	if (!chunk)
+		return 0;
+	word %= ARENA_CHUNK_WORDS;
+	return ~(read_word(chunk->free, word) | read_word(chunk->reserved, word));
 }

@@ -17,6 +17,7 @@
  */
 #include <linux/bpf.h>
 #include <linux/gfp.h>
+#include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
@@ -87,6 +88,14 @@ int arena_stock_init(struct arena_stock *stock, const struct bpf_map *map,
 	return 0;
 }
 
+static void free_unused(struct arena_stock *stock)
+{
+	struct llist_node *node, *next;
+
+	llist_for_each_safe(node, next, llist_del_all(&stock->unused))
+		put_page(virt_to_page(node));
+}
+
 /**
  * arena_stock_destroy - give the pages back
  * @stock: that nobody uses any more
@@ -99,6 +108,7 @@ void arena_stock_destroy(struct arena_stock *stock)
 
 	while ((page = arena_stock_get(stock)))
 		put_page(page);
+	free_unused(stock);
 	kfree(stock->slots);
 }
 
@@ -139,6 +149,18 @@ struct page *arena_stock_get(struct arena_stock *stock)
 	}
 
 	return NULL;
+}
+
+/**
+ * arena_stock_return - do not need a page after all
+ * @stock: initialised
+ * @page: from arena_stock_get()
+ *
+ * Context: Any.
+ */
+void arena_stock_return(struct arena_stock *stock, struct page *page)
+{
+	llist_add(page_address(page), &stock->unused);
 }
 
 /**
@@ -185,6 +207,7 @@ int arena_stock_fill(struct arena_stock *stock, const struct bpf_map *map)
 	u32 slot;
 
 	mutex_lock(&stock->fill_lock);
+	free_unused(stock);
 	if (!atomic_read(&stock->nr) && stock->filled)
 		WRITE_ONCE(stock->target, min(2 * stock->target, stock->max));
 

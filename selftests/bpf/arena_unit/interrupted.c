@@ -85,13 +85,13 @@ static long act(const struct action *a)
 
 	switch (a->op) {
 	case OP_ALLOC:
-		got = arena_space_alloc(&space, n);
+		got = space_alloc(&space, n);
 		CHECK(got >= 0 || got == -ENOSPC);
 		if (got >= 0)
 			got_pages(got, n, PAGE_TAKEN);
 		return got;
 	case OP_TAKE:
-		got = arena_space_take(&space, start, n);
+		got = space_take(&space, start, n);
 		CHECK(!got || got == -EBUSY);
 		if (!got)
 			got_pages(start, n, PAGE_TAKEN);
@@ -100,7 +100,7 @@ static long act(const struct action *a)
 		if (unreserving)
 			return -EBUSY;
 		reserving++;
-		got = arena_space_reserve(&space, start, n);
+		got = space_reserve(&space, start, n);
 		reserving--;
 		CHECK(!got || got == -EBUSY);
 		if (!got)
@@ -165,7 +165,7 @@ static void random_space(struct rng *rng, struct model *m)
 	space = m->space;
 	memset(state, PAGE_FREE, sizeof(state));
 
-	CHECK_EQ(arena_space_take(&space, 0, nr), 0);
+	CHECK_EQ(space_take(&space, 0, nr), 0);
 	got_pages(0, nr, PAGE_TAKEN);
 	for (i = rng_below(rng, 4); i--; ) {
 		start = rng_below(rng, nr);
@@ -175,7 +175,7 @@ static void random_space(struct rng *rng, struct model *m)
 		gave_pages(start, n);
 		arena_space_give(&space, start, n);
 		if (!rng_below(rng, 4)) {
-			CHECK_EQ(arena_space_reserve(&space, start, n), 0);
+			CHECK_EQ(space_reserve(&space, start, n), 0);
 			got_pages(start, n, PAGE_RESERVED);
 		}
 	}
@@ -285,7 +285,6 @@ static u32 act_interrupted(const struct action *a)
 static void interrupt_all(struct rng *rng, u32 nr, u32 step_limit)
 {
 	unsigned char saved_state[MAX_PAGES];
-	struct arena_space saved;
 	struct action action;
 	struct model m;
 	u32 i, stop, total;
@@ -297,17 +296,15 @@ static void interrupt_all(struct rng *rng, u32 nr, u32 step_limit)
 	for (i = 0; i < nr; i++)
 		interrupts[i].action = random_action(rng);
 
-	saved = space;
 	memcpy(saved_state, state, sizeof(state));
-	bytes = arena_space_bytes(space.nr_pages);
+	bytes = model_snapshot_bytes(&m);
 	copy = malloc(bytes);
 	CHECK(copy);
-	memcpy(copy, m.mem, bytes);
+	model_save(&m, &space, copy);
 
 	for (stop = 0, total = 1; stop < total && stop < step_limit; stop++) {
-		space = saved;
 		memcpy(state, saved_state, sizeof(state));
-		memcpy(m.mem, copy, bytes);
+		model_restore(&m, &space, copy, bytes);
 
 		nr_interrupts = nr;
 		interrupts[0].stop_at = stop;

@@ -21,6 +21,16 @@ struct model {
 void model_init(struct model *m, u32 nr_pages);
 void model_exit(struct model *m);
 
+/* What the kernel does: if a chunk is missing, add it and try again. */
+long space_alloc(struct arena_space *s, u32 n);
+int space_take(struct arena_space *s, u32 start, u32 n);
+int space_reserve(struct arena_space *s, u32 start, u32 n);
+
+/* All that a space is, to compare it or to return to it; @s may be a copy of the model's. */
+size_t model_snapshot_bytes(const struct model *m);
+void model_save(const struct model *m, const struct arena_space *s, void *to);
+void model_restore(struct model *m, struct arena_space *s, const void *from, size_t size);
+
 /* The lowest run of @n free pages, or -ENOSPC. */
 long model_find(const struct model *m, u32 n);
 

@@ -28,8 +28,8 @@ static void at_edge_sizes(void (*run)(struct model *m))
 static void test_memory(void)
 {
 	CHECK(arena_space_bytes(1) <= 128);
-	CHECK(arena_space_bytes(ARENA_SPACE_MAX_PAGES) >= 2 * ARENA_SPACE_MAX_PAGES / 8);
-	CHECK(arena_space_bytes(ARENA_SPACE_MAX_PAGES) <= 272 * 1024);
+	CHECK(arena_space_bytes(ARENA_SPACE_MAX_PAGES) <= 5 * 1024);
+	CHECK_EQ(sizeof(struct arena_chunk), 4096);
 }
 
 static void fresh(struct model *m)
@@ -48,15 +48,15 @@ static void fill_by_one(struct model *m)
 	u32 page, nr = m->space.nr_pages;
 
 	for (page = 0; page < nr; page++)
-		CHECK_EQ(arena_space_alloc(&m->space, 1), page);
-	CHECK_EQ(arena_space_alloc(&m->space, 1), -ENOSPC);
-	CHECK_EQ(arena_space_alloc(&m->space, 2), -ENOSPC);
+		CHECK_EQ(space_alloc(&m->space, 1), page);
+	CHECK_EQ(space_alloc(&m->space, 1), -ENOSPC);
+	CHECK_EQ(space_alloc(&m->space, 2), -ENOSPC);
 	memset(m->state, PAGE_TAKEN, nr);
 	model_verify(m);
 
 	for (page = nr; page--; ) {
 		arena_space_give(&m->space, page, 1);
-		CHECK_EQ(arena_space_alloc(&m->space, 1), page);
+		CHECK_EQ(space_alloc(&m->space, 1), page);
 		arena_space_give(&m->space, page, 1);
 	}
 	memset(m->state, PAGE_FREE, nr);
@@ -72,7 +72,7 @@ static void fill_at_once(struct model *m)
 {
 	u32 nr = m->space.nr_pages;
 
-	CHECK_EQ(arena_space_alloc(&m->space, nr + 1), -ENOSPC);
+	CHECK_EQ(space_alloc(&m->space, nr + 1), -ENOSPC);
 	model_op(m, OP_ALLOC, 0, nr);
 	model_verify(m);
 	model_op(m, OP_ALLOC, 0, 1);
@@ -175,18 +175,20 @@ static void test_sieve(void)
 static void test_refusal(void)
 {
 	u32 nr = 70 * BITS_PER_LONG + 9, taken, start, n;
-	struct arena_space before;
+	void *before, *after;
 	struct model m;
 	struct rng rng;
 	size_t bytes;
-	void *copy;
 	int i;
 
 	rng_init(&rng, 1);
 	model_init(&m, nr);
-	bytes = arena_space_bytes(nr);
-	copy = malloc(bytes);
-	CHECK(copy);
+	model_op(&m, OP_TAKE, 0, nr);
+	model_op(&m, OP_GIVE, 0, nr);
+	bytes = model_snapshot_bytes(&m);
+	before = malloc(bytes);
+	after = malloc(bytes);
+	CHECK(before && after);
 
 	for (i = 0; i < 20000; i++) {
 		taken = rng_below(&rng, nr);
@@ -195,17 +197,52 @@ static void test_refusal(void)
 		n += rng_below(&rng, nr - start - n + 1);
 
 		model_op(&m, i % 2 ? OP_TAKE : OP_RESERVE, taken, 1);
-		before = m.space;
-		memcpy(copy, m.mem, bytes);
-		CHECK_EQ(arena_space_take(&m.space, start, n), -EBUSY);
-		CHECK_EQ(arena_space_reserve(&m.space, start, n), -EBUSY);
-		CHECK_EQ(arena_space_alloc(&m.space, nr), -ENOSPC);
-		CHECK(!memcmp(&before, &m.space, sizeof(before)));
-		CHECK(!memcmp(copy, m.mem, bytes));
+		model_save(&m, &m.space, before);
+		CHECK_EQ(space_take(&m.space, start, n), -EBUSY);
+		CHECK_EQ(space_reserve(&m.space, start, n), -EBUSY);
+		CHECK_EQ(space_alloc(&m.space, nr), -ENOSPC);
+		model_save(&m, &m.space, after);
+		CHECK(!memcmp(before, after, bytes));
 		model_op(&m, i % 2 ? OP_GIVE : OP_UNRESERVE, taken, 1);
 	}
 	model_verify(&m);
-	free(copy);
+	free(before);
+	free(after);
+	model_exit(&m);
+}
+
+/* A chunk that is missing is asked for by name, and nothing else has changed. */
+static void test_missing_chunk(void)
+{
+	u32 nr = 3 * ARENA_CHUNK_PAGES, missing = 99;
+	static struct arena_chunk mem;
+	struct model m;
+
+	model_init(&m, nr);
+	CHECK_EQ(arena_space_alloc(&m.space, 1, &missing), -EAGAIN);
+	CHECK_EQ(missing, 0);
+	CHECK_EQ(arena_space_take(&m.space, nr - 1, 1, &missing), -EAGAIN);
+	CHECK_EQ(missing, 2);
+	CHECK_EQ(arena_space_reserve(&m.space, ARENA_CHUNK_PAGES, 1, &missing), -EAGAIN);
+	CHECK_EQ(missing, 1);
+
+	model_op(&m, OP_TAKE, 0, ARENA_CHUNK_PAGES);
+	CHECK_EQ(arena_space_alloc(&m.space, 2, &missing), -EAGAIN);
+	CHECK_EQ(missing, 1);
+	CHECK_EQ(arena_space_take(&m.space, 0, nr, &missing), -EBUSY);
+	model_verify(&m);
+
+	model_op(&m, OP_GIVE, 0, ARENA_CHUNK_PAGES);
+	CHECK_EQ(arena_space_take(&m.space, 1, nr - 1, &missing), -EAGAIN);
+	CHECK_EQ(missing, 1);
+	model_verify(&m);
+	CHECK(!arena_space_add(&m.space, 0, &mem));
+	CHECK(arena_space_add(&m.space, 1, &mem));
+	CHECK(arena_space_chunk(&m.space, 1) == &mem);
+	CHECK(!arena_space_chunk(&m.space, 2));
+	model_verify(&m);
+	model_op(&m, OP_RESERVE, 0, nr);
+	model_verify(&m);
 	model_exit(&m);
 }
 
@@ -287,6 +324,7 @@ static const struct test tests[] = {
 	{ "short runs first", test_short_runs_first },
 	{ "sieve", test_sieve },
 	{ "refusal changes nothing", test_refusal },
+	{ "missing chunks", test_missing_chunk },
 	{ "overlapping ranges", test_overlap },
 	{ "random against model", test_random },
 };

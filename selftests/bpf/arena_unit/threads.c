@@ -80,18 +80,18 @@ static void work(struct worker *w)
 	case 2:
 		if (w->nr_held == MAX_HELD)
 			return give_back(w, 0, false);
-		got = arena_space_alloc(&space, n);
+		got = space_alloc(&space, n);
 		CHECK(got >= 0 || got == -ENOSPC);
 		if (got >= 0)
 			hold(w, got, n);
 		return;
 	case 3:
 		n = min(n, nr - start);
-		if (w->nr_held < MAX_HELD && !arena_space_take(&space, start, n))
+		if (w->nr_held < MAX_HELD && !space_take(&space, start, n))
 			hold(w, start, n);
 		return;
 	case 4:
-		arena_space_reserve(&space, start, min(n, nr - start));
+		space_reserve(&space, start, min(n, nr - start));
 		return;
 	case 5:
 		arena_space_unreserve(&space, start, min(4 * n, nr - start));
@@ -181,7 +181,7 @@ static void one_round(u32 nr_pages, u32 round, u32 signals)
 	}
 	arena_space_unreserve(&space, 0, nr_pages);
 	verify_rest();
-	CHECK_EQ(arena_space_alloc(&space, nr_pages), 0);
+	CHECK_EQ(space_alloc(&space, nr_pages), 0);
 	model_exit(&m);
 }
 

@@ -657,6 +657,87 @@ static void storm(bool here_atomic, bool there_atomic)
 	arena_ops_close(&shared.env);
 }
 
+/*
+ * Page tables and bitmaps are added when a part of the arena is used first. Both
+ * CPUs want the same ones at the same time: each turn is in another part.
+ */
+#define PART_PAGES	512
+#define PARTS		2048
+
+static __u32 part;
+static bool part_atomic;
+
+static bool take_from_part(const struct arena_ops_env *env, __u32 nr)
+{
+	__u32 idx = nr * PART_PAGES + env->slot;
+	char *p = arena_ops_page(env, idx);
+
+	if (arena_ops_alloc_wait(env, p, 1) != p)
+		return false;
+	arena_ops_store(env, p, idx + 1);
+	return true;
+}
+
+static void *part_thread(void *arg)
+{
+	struct arena_ops_env env = shared.env;
+	__u32 nr, done = 0;
+
+	pin_to(1);
+	env.slot = 1;
+	env.atomic = part_atomic;
+	while (!READ_ONCE(shared.stop)) {
+		nr = READ_ONCE(part);
+		if (nr == done)
+			continue;
+		if (!take_from_part(&env, nr - 1))
+			error();
+		done = nr;
+		turn();
+	}
+	return NULL;
+}
+
+static bool part_here(__u64 n)
+{
+	if (part == PARTS)
+		return false;
+	WRITE_ONCE(part, part + 1);
+	if (!ASSERT_TRUE(take_from_part(&shared.env, part - 1), "first page"))
+		return false;
+	return ASSERT_TRUE(ARENA_EVENTUALLY(READ_ONCE(shared.turns) == part), "second page");
+}
+
+/* What the arena takes: the pages, and a table for each part; the rest is little. */
+static void expect_parts(struct arena_ops_env *env, bool atomic)
+{
+	long long memory = arena_ops_memory(env), want = 3LL * part * page;
+	/* bitmaps, tables of tables, and what is in stock */
+	long long more = (64 + 6 + (atomic ? 512 : 0)) * page + 64 * 1024;
+	__u32 i, half;
+
+	ASSERT_GE(memory, want, "memory");
+	ASSERT_LE(memory, want + more, "memory");
+	for (i = 0; i < part; i++)
+		for (half = 0; half < 2; half++)
+			if (!ASSERT_EQ(arena_ops_load(env, arena_ops_page(env, i * PART_PAGES + half)),
+				       i * PART_PAGES + half + 1, "contents"))
+				return;
+}
+
+static void first_pages(bool atomic)
+{
+	if (!arena_ops_open(&shared.env, PARTS * PART_PAGES, 0, 1ULL << 40))
+		return;
+	part = 0;
+	part_atomic = atomic;
+	shared.env.atomic = atomic;
+	race(part_thread, part_here, DURATION_MS);
+	shared.env.atomic = false;
+	expect_parts(&shared.env, atomic);
+	arena_ops_close(&shared.env);
+}
+
 /* User space takes the pages that it touches; nobody else may get them then. */
 static void *touch_thread(void *arg)
 {
@@ -808,6 +889,10 @@ void serial_test_arena_race(void)
 		storm(true, true);
 	if (test__start_subtest("storm_mixed"))
 		storm(false, true);
+	if (test__start_subtest("first_pages"))
+		first_pages(false);
+	if (test__start_subtest("first_pages_atomic"))
+		first_pages(true);
 	if (test__start_subtest("storm_against_touch"))
 		storm_against_touch();
 	if (test__start_subtest("pending_frees"))
