@@ -1,7 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# usage: compare-stock.sh [-r]
+# usage: compare-stock.sh [-r | SUITE...]
+#
+# The SUITEs are test_verifier and test_progs; without one, both.
 #
 # Builds 6.1's own BPF selftests from the base, without the series, runs
 # them on the kernel with it, and compares with what stock 6.1 gave:
@@ -28,6 +30,10 @@ new_names="libbpf_probe_map_types libbpf_probe_map_types/BPF_MAP_TYPE_ARENA
 	libbpf_probe_map_types/BPF_MAP_TYPE_CGRP_STORAGE
 	libbpf_str libbpf_str/bpf_map_type_str"
 
+# What test_progs wants to find beside it
+programs="$selftests/urandom_read $selftests/liburandom_read.so $selftests/*.bpf.o
+	$selftests/progs/btf_dump_test_case_*.c"
+
 unpack()
 {
 	source=$(git -C $tree rev-parse base)
@@ -47,18 +53,27 @@ unpack()
 build()
 {
 	steps=0
-	[ -e $selftests/test_progs ] || steps=1850
+	more=
+	for suite in $suites; do
+		[ -e "$selftests/$suite" ] || steps=$((steps + 60))
+		case $suite in
+		test_progs)	steps=$((steps ? 1850 : 0)) more=$programs ;;
+		esac
+	done
 	set -- "CC=$(command -v ccache) gcc" CLANG="${CLANG:-clang-19}" \
 		LLVM_STRIP="${LLVM_STRIP:-llvm-strip-19}" \
 		VMLINUX_BTF="$PWD/build/vmlinux.btf" TRUNNER_EXTRA_FILES=
+	# shellcheck disable=SC2086 # suites and more are lists of words
 	scripts/progress.sh compare $steps make -C $selftests "$@" \
-		-j"${JOBS:-$(nproc)}" test_verifier test_progs \
-		"$PWD/$selftests/urandom_read" || exit 1
-	scripts/initramfs.sh build/vm/compare.cpio \
-		$selftests/test_verifier $selftests/test_progs \
-		$selftests/urandom_read $selftests/liburandom_read.so $selftests/*.bpf.o \
-		$selftests/progs/btf_dump_test_case_*.c \
-		"$(command -v ip)" "$(command -v tc)" || exit 1
+		-j"${JOBS:-$(nproc)}" $suites ${more:+"$PWD/$selftests/urandom_read"} ||
+		exit 1
+	set --
+	for suite in $suites; do
+		set -- "$@" "$selftests/$suite"
+	done
+	# shellcheck disable=SC2086 # as above, and the patterns are to be expanded
+	[ -z "$more" ] || set -- "$@" $more "$(command -v ip)" "$(command -v tc)"
+	scripts/initramfs.sh build/vm/compare.cpio "$@" || exit 1
 }
 
 # results SUITE LOG: "NAME RESULT" of each test, in order. A test of test_progs
@@ -157,11 +172,17 @@ compare()
 
 # Not test_maps: its thousands of tasks are too much for an emulated machine.
 suites="test_verifier test_progs"
+record=
+case ${1:-} in
+'')	;;
+-r)	record=y ;;
+*)	suites=$* ;;
+esac
 scripts/deps.sh iproute2 || exit 1
 mkdir -p $log build/vm
 unpack
 build
-if [ "${1:-}" = -r ]; then
+if [ -n "$record" ]; then
 	record
 	exit
 fi

@@ -15,6 +15,7 @@
  * arena_space.c  which page offsets are taken
  * arena_kmap.c   which page is at an offset, in the kernel's page tables
  * arena_stock.c  where pages come from, also where nobody may allocate any
+ * arena_fault.c  who is told of an access that found no page
  * the core mm    who has mapped a page in user space: all files of the map share
  *                an address_space that is the arena's own
  *
@@ -118,6 +119,19 @@ static void *kmap_mem(struct bpf_arena *arena)
 static void *space_mem(struct bpf_arena *arena)
 {
 	return kmap_mem(arena) + arena_kmap_mem_bytes(arena->map.max_entries);
+}
+
+/*
+ * The arena that a program gives to a kfunc. By way of an iterator it gets at
+ * any map, so also at an arena that no one has mapped yet.
+ */
+static inline struct bpf_arena *arena_for_kfunc(const struct bpf_map *map)
+{
+	if (map->map_type != BPF_MAP_TYPE_ARENA ||
+	    !bpf_arena_get_user_vm_start(to_arena(map)))
+		return NULL;
+
+	return to_arena(map);
 }
 
 /*
@@ -299,9 +313,9 @@ static void arena_refill_work(struct work_struct *work)
 					       refill_work);
 
 	/* Parked pages count against the same limit */
-	if (arena_stock_fill(&arena->stock, &arena->map)) {
+	if (bpf_arena_prepare_atomic(arena)) {
 		arena_trim(arena, true);
-		arena_stock_fill(&arena->stock, &arena->map);
+		bpf_arena_prepare_atomic(arena);
 	}
 	clear_bit(ARENA_REQ_REFILL, &arena->requests);
 	bpf_map_put(&arena->map);
@@ -511,9 +525,9 @@ static inline void *alloc_pages_at(struct bpf_map *map, const void *addr, u32 n,
 	struct bpf_arena *arena;
 	long start;
 
-	if (map->map_type != BPF_MAP_TYPE_ARENA || flags)
+	arena = arena_for_kfunc(map);
+	if (!arena || flags)
 		return NULL;
-	arena = to_arena(map);
 	if (addr || !n || n > BITS_PER_LONG || node != NUMA_NO_NODE)
 		return alloc_pages_slow(arena, addr, n, node, may_sleep);
 
@@ -536,11 +550,11 @@ static int reserve_pages_at(struct bpf_map *map, const void *addr, u32 n,
 	long start;
 	int err;
 
-	if (map->map_type != BPF_MAP_TYPE_ARENA)
+	arena = arena_for_kfunc(map);
+	if (!arena)
 		return -EINVAL;
 	if (!n)
 		return 0;
-	arena = to_arena(map);
 	start = to_page_offset(arena, addr, n);
 	if (start < 0)
 		return start;
@@ -657,9 +671,9 @@ static inline void free_pages_at(struct bpf_map *map, const void *addr, u32 n,
 	struct bpf_arena *arena;
 	s64 start, end;
 
-	if (map->map_type != BPF_MAP_TYPE_ARENA || !addr)
+	arena = arena_for_kfunc(map);
+	if (!arena || !addr)
 		return;
-	arena = to_arena(map);
 
 	start = to_offset(arena, addr) >> PAGE_SHIFT;
 	if (n == 1) {

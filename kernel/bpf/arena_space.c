@@ -269,7 +269,7 @@ static noinline void note_free(struct arena_space *s, u32 i, unsigned long old,
 		set_pair(s, i - 1);
 }
 
-static inline void release_word(struct arena_space *s, u32 i, unsigned long mask)
+static __always_inline void release_word(struct arena_space *s, u32 i, unsigned long mask)
 {
 	atomic_long_t *word = &chunk_of(s, i)->free[i % ARENA_CHUNK_WORDS];
 	unsigned long old = atomic_long_fetch_or(mask, word);

@@ -171,7 +171,8 @@ void arena_stock_return(struct arena_stock *stock, struct page *page)
  */
 bool arena_stock_low(const struct arena_stock *stock)
 {
-	return atomic_read(&stock->nr) < (int)DIV_ROUND_UP(READ_ONCE(stock->target), 2);
+	return !READ_ONCE(stock->slots) ||
+	       atomic_read(&stock->nr) < (int)DIV_ROUND_UP(READ_ONCE(stock->target), 2);
 }
 
 static int fill_slot(struct arena_stock *stock, u32 slot,

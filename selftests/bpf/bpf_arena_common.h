@@ -70,6 +70,89 @@
 #define cast_user(ptr)		bpf_addr_space_cast(ptr, 1, 0)
 #endif
 
+/*
+ * Loops that the verifier need not follow to their ends: the kernel ends them when
+ * the program has looped for long enough. can_loop is a condition that is false
+ * then; cond_break is a statement, and leaves the loop it is in.
+ *
+ * Without the compiler's help the jump is written down in bytes. A distance in insns
+ * can only be had as a long: it fills half of the immediate, too.
+ */
+#ifdef __BPF_FEATURE_MAY_GOTO
+#define __may_goto(nr)							\
+	({ asm volatile goto("may_goto %l[__stop_" #nr "]" :::: __stop_##nr); })
+#else
+#define __may_goto(nr)							\
+	({ asm volatile goto("1: .byte 0xe5, 0\n"			\
+			     ".long ((%l[__stop_" #nr "] - 1b - 8) / 8) & 0xffff\n" \
+			     ".short 0\n"				\
+			     :::: __stop_##nr); })
+#endif
+
+#ifndef can_loop
+#define can_loop							\
+	({								\
+	__label__ __stop_1;						\
+	int __more = 0;							\
+									\
+	__may_goto(1);							\
+	__more = 1; __stop_1:;						\
+	__more;								\
+	})
+#endif
+
+#define __cond_break(nr)						\
+	({								\
+	__label__ __stop_##nr, __go_on;					\
+									\
+	__may_goto(nr);							\
+	goto __go_on; __stop_##nr: break; __go_on:;			\
+	})
+
+#ifndef cond_break
+#define cond_break	__cond_break(1)
+#endif
+
+int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __ksym __weak;
+int *bpf_iter_num_next(struct bpf_iter_num *it) __ksym __weak;
+void bpf_iter_num_destroy(struct bpf_iter_num *it) __ksym __weak;
+
+/*
+ * for (i = start; i < end; i++), in as many turns as there are, up to 8 million: the
+ * iterator counts, and the verifier knows that it ends. It is destroyed wherever the
+ * loop is left from.
+ */
+#ifndef bpf_for
+struct __num_loop {
+	struct bpf_iter_num it;
+	int from, to;
+};
+
+static __always_inline struct __num_loop *__num_loop_begin(struct __num_loop *l)
+{
+	bpf_iter_num_new(&l->it, l->from, l->to);
+	return l;
+}
+
+static __always_inline void __num_loop_end(struct __num_loop *l)
+{
+	bpf_iter_num_destroy(&l->it);
+}
+
+#define bpf_for(i, start, end)						\
+	for (struct __num_loop						\
+	     __l __attribute__((cleanup(__num_loop_end))) = {		\
+		.from = (start),					\
+		.to = (end),						\
+	     }, *__begun = __num_loop_begin(&__l);			\
+	     ({								\
+		int *__next = bpf_iter_num_next(&__begun->it);		\
+		int __num = __next ? ((i) = *__next) : 0;		\
+									\
+		__next && __num >= __begun->from && __num < __begun->to; \
+	     });)
+#endif
+
 void __arena *bpf_arena_alloc_pages(void *map, void __arena *addr, __u32 page_cnt,
 				    int node_id, __u64 flags) __ksym __weak;
 void bpf_arena_free_pages(void *map, void __arena *ptr, __u32 page_cnt) __ksym __weak;

@@ -3,5 +3,6 @@
 #define _ARENA_UNIT_COMPILER_H
 
 #define noinline
+#define __always_inline inline __attribute__((always_inline))
 
 #endif
