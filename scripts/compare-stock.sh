@@ -126,6 +126,7 @@ failing()
 record()
 {
 	{
+		echo "# SPDX-License-Identifier: GPL-2.0"
 		echo "# What does not pass on stock $(kernel_version base);" \
 			"made by: make kernel-stock && scripts/compare-stock.sh -r"
 		for suite in $suites; do

@@ -630,7 +630,7 @@ static inline void end_free(struct bpf_arena *arena, u32 start, u32 n,
 }
 
 static inline void free_range(struct bpf_arena *arena, u32 start, u32 end,
-				bool may_sleep)
+			      bool may_sleep)
 {
 	bool parked, mapped = false;
 

@@ -169,7 +169,7 @@ static void clear_hint(struct arena_space *s, u32 level, u32 i)
 /* May two neighbouring free pages begin in word @i? */
 static bool has_pair(const struct arena_space *s, u32 i, unsigned long word)
 {
-	if (word & word >> 1)
+	if (word & (word >> 1))
 		return true;
 	return word & TOP_BIT && i + 1 < s->nr_words[0] &&
 	       read_free(s, i + 1) & 1;
@@ -273,11 +273,12 @@ static __always_inline void release_word(struct arena_space *s, u32 i, unsigned 
 {
 	atomic_long_t *word = &chunk_of(s, i)->free[i % ARENA_CHUNK_WORDS];
 	unsigned long old = atomic_long_fetch_or(mask, word);
+	unsigned long new = old | mask;
 
 	/* Mostly all is noted already, or need not be */
 	if (!old || mask & TOP_BIT)
 		return note_free(s, i, old, mask);
-	if ((old | mask) & (old | mask) >> 1)
+	if (new & (new >> 1))
 		set_pair(s, i);
 	if (mask & 1 && i && read_free(s, i - 1) & TOP_BIT)
 		set_pair(s, i - 1);
@@ -800,13 +801,15 @@ static unsigned long read_reserved(const struct arena_space *s, unsigned long i)
 void arena_space_unreserve(struct arena_space *s, u32 start, u32 n)
 {
 	unsigned long mask, mine;
+	atomic_long_t *reserved;
 	u32 i, end = start + n;
 
 	for (i = start / BITS_PER_LONG; i <= (end - 1) / BITS_PER_LONG; i++) {
 		mask = range_mask(i, start, end);
 		if (!(read_reserved(s, i) & mask))
 			continue;
-		mine = atomic_long_fetch_andnot(mask, &chunk_of(s, i)->reserved[i % ARENA_CHUNK_WORDS]) & mask;
+		reserved = &chunk_of(s, i)->reserved[i % ARENA_CHUNK_WORDS];
+		mine = atomic_long_fetch_andnot(mask, reserved) & mask;
 		if (mine)
 			arena_space_give_mask(s, i, mine);
 		atomic_sub(hweight_long(mine), &s->nr_reserved);

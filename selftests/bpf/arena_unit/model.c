@@ -277,13 +277,15 @@ void model_verify(const struct model *m)
 {
 	const struct arena_space *s = &m->space;
 	u32 page, word, taken = 0, count[3] = {};
+	unsigned long bits;
 	bool padding;
 
 	for (page = 0; page < padded(s->nr_pages); page++) {
 		padding = page >= s->nr_pages;
 		if (!padding)
 			count[m->state[page]]++;
-		CHECK_EQ(arena_space_taken_word(s, page / BITS_PER_LONG) >> page % BITS_PER_LONG & 1,
+		bits = arena_space_taken_word(s, page / BITS_PER_LONG);
+		CHECK_EQ(bits >> page % BITS_PER_LONG & 1,
 			 !padding && m->state[page] == PAGE_TAKEN);
 		CHECK_EQ(page_is_free(s, page), !padding && m->state[page] == PAGE_FREE);
 		CHECK_EQ(page_is_reserved(s, page),

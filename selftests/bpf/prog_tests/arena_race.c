@@ -714,15 +714,16 @@ static void expect_parts(struct arena_ops_env *env, bool atomic)
 	long long memory = arena_ops_memory(env), want = 3LL * part * page;
 	/* bitmaps, tables of tables, and what is in stock */
 	long long more = (64 + 6 + (atomic ? 512 : 0)) * page + 64 * 1024;
-	__u32 i, half;
+	__u32 i, idx;
 
 	ASSERT_GE(memory, want, "memory");
 	ASSERT_LE(memory, want + more, "memory");
-	for (i = 0; i < part; i++)
-		for (half = 0; half < 2; half++)
-			if (!ASSERT_EQ(arena_ops_load(env, arena_ops_page(env, i * PART_PAGES + half)),
-				       i * PART_PAGES + half + 1, "contents"))
-				return;
+	for (i = 0; i < 2 * part; i++) {
+		idx = i / 2 * PART_PAGES + i % 2;
+		if (!ASSERT_EQ(arena_ops_load(env, arena_ops_page(env, idx)), idx + 1,
+			       "contents"))
+			return;
+	}
 }
 
 static void first_pages(bool atomic)

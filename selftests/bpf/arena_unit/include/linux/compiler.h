@@ -3,6 +3,8 @@
 #define _ARENA_UNIT_COMPILER_H
 
 #define noinline
-#define __always_inline inline __attribute__((always_inline))
+#ifndef __always_inline
+#define __always_inline inline
+#endif
 
 #endif
