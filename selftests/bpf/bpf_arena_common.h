@@ -118,38 +118,25 @@ int *bpf_iter_num_next(struct bpf_iter_num *it) __ksym __weak;
 void bpf_iter_num_destroy(struct bpf_iter_num *it) __ksym __weak;
 
 /*
- * for (i = start; i < end; i++), in as many turns as there are, up to 8 million: the
- * iterator counts, and the verifier knows that it ends. It is destroyed wherever the
+ * bpf_for(i, start, end): for (i = start; i < end; i++), in as many turns as there are,
+ * up to 8 million. The iterator counts, and the verifier knows that it ends; what the
+ * number may be it learns from the comparison. The iterator is destroyed wherever the
  * loop is left from.
  */
 #ifndef bpf_for
-struct __num_loop {
-	struct bpf_iter_num it;
-	int from, to;
-};
-
-static __always_inline struct __num_loop *__num_loop_begin(struct __num_loop *l)
+static __always_inline int __num_within(int num, int start, int end)
 {
-	bpf_iter_num_new(&l->it, l->from, l->to);
-	return l;
+	return num >= start && num < end;
 }
 
-static __always_inline void __num_loop_end(struct __num_loop *l)
-{
-	bpf_iter_num_destroy(&l->it);
-}
-
-#define bpf_for(i, start, end)						\
-	for (struct __num_loop						\
-	     __l __attribute__((cleanup(__num_loop_end))) = {		\
-		.from = (start),					\
-		.to = (end),						\
-	     }, *__begun = __num_loop_begin(&__l);			\
+#define bpf_for(i, range...)						\
+	for (struct bpf_iter_num					\
+	     __it __attribute__((cleanup(bpf_iter_num_destroy))),	\
+	     *__begun = (bpf_iter_num_new(&__it, range), &__it);	\
 	     ({								\
-		int *__next = bpf_iter_num_next(&__begun->it);		\
-		int __num = __next ? ((i) = *__next) : 0;		\
+		int *__num = bpf_iter_num_next(__begun);		\
 									\
-		__next && __num >= __begun->from && __num < __begun->to; \
+		__num && __num_within((i) = *__num, range);		\
 	     });)
 #endif
 

@@ -484,6 +484,90 @@ static void functions(void)
 		      BPF_EXIT_INSN());
 }
 
+/* R7 is anything, R6 = R7 + N */
+#define R6_PLUS(N)								\
+	MAY_GOTO(0), RANDOM,							\
+	BPF_MOV64_REG(BPF_REG_7, BPF_REG_0),					\
+	BPF_MOV64_REG(BPF_REG_6, BPF_REG_7),					\
+	BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, N)
+
+/* What is found out about a scalar is known of one that is a constant more. */
+static void plus(void)
+{
+	RETURNS_R9(0,
+		   R6_PLUS(1),
+		   BPF_JMP_IMM(BPF_JGE, BPF_REG_7, VALUE_SIZE - 1, 3),
+		   AT_R9, INDEX(BPF_REG_6), LOAD,
+		   BPF_MOV64_IMM(BPF_REG_0, 0));
+	REFUSED_R9(-EACCES, OUTSIDE,
+		   R6_PLUS(1),
+		   BPF_JMP_IMM(BPF_JGE, BPF_REG_7, VALUE_SIZE, 3),
+		   AT_R9, INDEX(BPF_REG_6), LOAD);
+	REFUSED_R9(-EACCES, OUTSIDE,
+		   R6_PLUS(2),
+		   BPF_JMP_IMM(BPF_JGE, BPF_REG_7, VALUE_SIZE - 1, 3),
+		   AT_R9, INDEX(BPF_REG_6), LOAD);
+	/* the other way round, where one less than 0 is not small */
+	RETURNS_R9(0,
+		   R6_PLUS(1),
+		   BPF_JMP_IMM(BPF_JGT, BPF_REG_6, VALUE_SIZE, 4),
+		   BPF_JMP_IMM(BPF_JLT, BPF_REG_6, 1, 3),
+		   AT_R9, INDEX(BPF_REG_7), LOAD,
+		   BPF_MOV64_IMM(BPF_REG_0, 0));
+	REFUSED_R9(-EACCES, "min value is negative",
+		   R6_PLUS(1),
+		   BPF_JMP_IMM(BPF_JGT, BPF_REG_6, VALUE_SIZE, 3),
+		   AT_R9, INDEX(BPF_REG_7), LOAD);
+	/* no more after another operation */
+	REFUSED_R9(-EINVAL, UNBOUNDED,
+		   R6_PLUS(1),
+		   BPF_ALU64_IMM(BPF_MUL, BPF_REG_6, 3),
+		   BPF_JMP_IMM(BPF_JGE, BPF_REG_7, 1, 3),
+		   AT_R9, INDEX(BPF_REG_6), LOAD);
+	/* not as much on each way */
+	REFUSED_R9(-EACCES, OUTSIDE,
+		   R6_PLUS(1),
+		   RANDOM,
+		   BPF_MOV64_REG(BPF_REG_6, BPF_REG_7),
+		   BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 2),
+		   BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, 1),
+		   GOTO(1),
+		   BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, 2),
+		   /* here */
+		   BPF_JMP_IMM(BPF_JGE, BPF_REG_7, VALUE_SIZE - 1, 3),
+		   AT_R9, INDEX(BPF_REG_6), LOAD);
+}
+
+/* A CPU's number is an index, as long as there are no more elements than CPUs. */
+static void cpu_number(void)
+{
+	RETURNS_R9(0,
+		   BPF_EMIT_CALL(BPF_FUNC_get_smp_processor_id),
+		   BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
+		   AT_R9, INDEX(BPF_REG_6), LOAD,
+		   BPF_MOV64_IMM(BPF_REG_0, 0));
+	REFUSED_R9(-EACCES, OUTSIDE,
+		   BPF_EMIT_CALL(BPF_FUNC_get_smp_processor_id),
+		   BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
+		   BPF_ALU64_IMM(BPF_LSH, BPF_REG_6, 6),
+		   AT_R9, INDEX(BPF_REG_6), LOAD);
+}
+
+/* Entered in its middle, closed by an edge that is no jump */
+static void middle(void)
+{
+	RETURNS(4,
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		GOTO(1),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_0, 1),
+		BPF_JMP_IMM(BPF_JLT, BPF_REG_0, 4, -2));
+	REFUSED(-EINVAL, ENDLESS,
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		GOTO(1),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		BPF_JMP_IMM(BPF_JLT, BPF_REG_0, 4, -2));
+}
+
 static int new_id, next_id, destroy_id;
 
 /* R1 = the stack at this offset */
@@ -679,6 +763,9 @@ static const struct arena_subtest verifier_tests[] = {
 	{ "same_place", same_place },
 	{ "before_loop", before_loop },
 	{ "functions", functions },
+	{ "plus", plus },
+	{ "cpu_number", cpu_number },
+	{ "middle", middle },
 	{ "iter_life", iter_life },
 	{ "iter_slot", iter_slot },
 	{ "iter_states", iter_states },

@@ -4,6 +4,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#define ENOMEM		12
 #define EBUSY		16
 #define CLOCK_MONOTONIC	1
 

@@ -3,6 +3,7 @@
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 
+#define ENOMEM	12
 #define EBUSY	16
 
 #include "arena_context_visit.h"

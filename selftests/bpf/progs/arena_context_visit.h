@@ -49,7 +49,8 @@ static __always_inline void visit(enum arena_where where)
 	err = bpf_arena_reserve_pages(&arena, (void __arena *)own, 1);
 	if (!err)
 		bpf_arena_free_pages(&arena, (void __arena *)own, 1);
-	else if (err != -EBUSY)	/* the same context on another CPU */
+	else if (err != -EBUSY && err != -ENOMEM)
+		/* not the same context on another CPU, nor an empty stock */
 		__sync_fetch_and_add(&t->bad, 1);
 }
 
