@@ -122,16 +122,13 @@ static void *space_mem(struct bpf_arena *arena)
 }
 
 /*
- * The arena that a program gives to a kfunc. By way of an iterator it gets at
- * any map, so also at an arena that no one has mapped yet.
+ * Can a kfunc use the map? By way of an iterator a program gets at any map, so also
+ * at an arena that no one has mapped yet.
  */
-static inline struct bpf_arena *arena_for_kfunc(const struct bpf_map *map)
+static __always_inline bool is_usable(const struct bpf_map *map)
 {
-	if (map->map_type != BPF_MAP_TYPE_ARENA ||
-	    !bpf_arena_get_user_vm_start(to_arena(map)))
-		return NULL;
-
-	return to_arena(map);
+	return map->map_type == BPF_MAP_TYPE_ARENA &&
+	       bpf_arena_get_user_vm_start(to_arena(map));
 }
 
 /*
@@ -514,32 +511,46 @@ static noinline void *alloc_pages_slow(struct bpf_arena *arena, const void *addr
 	if (!n || n > arena->nr_pages)
 		return NULL;
 
+	if (!addr && n > 1) {
+		start = arena_space_alloc_few(&arena->space, n);
+		if (start >= 0 && !populate(arena, start, n, node, may_sleep))
+			return user_addr(arena, start);
+	}
 	start = take_and_populate(arena, addr, n, node, may_sleep);
 
 	return start < 0 ? NULL : user_addr(arena, start);
 }
 
-static inline void *alloc_pages_at(struct bpf_map *map, const void *addr, u32 n,
-				   int node, u64 flags, bool may_sleep)
+/* There is no page yet at an offset that was taken for a single one. */
+static noinline void *alloc_page_at(struct bpf_arena *arena, u32 idx, bool may_sleep)
+{
+	if (!populate(arena, idx, 1, NUMA_NO_NODE, may_sleep))
+		return user_addr(arena, idx);
+
+	return alloc_pages_slow(arena, NULL, 1, NUMA_NO_NODE, may_sleep);
+}
+
+static __always_inline void *alloc_pages_at(struct bpf_map *map, const void *addr,
+					    u32 n, int node, u64 flags,
+					    bool may_sleep)
 {
 	struct bpf_arena *arena;
 	long start;
 
-	arena = arena_for_kfunc(map);
-	if (!arena || flags)
+	if (!is_usable(map) || flags)
 		return NULL;
-	if (addr || !n || n > BITS_PER_LONG || node != NUMA_NO_NODE)
+	arena = to_arena(map);
+	if (n != 1 || addr || node != NUMA_NO_NODE)
 		return alloc_pages_slow(arena, addr, n, node, may_sleep);
 
 	/* A page that was there before is what programs want most of the time */
-	start = n == 1 ? arena_space_alloc_one(&arena->space) :
-			 arena_space_alloc_few(&arena->space, n);
-	if (start >= 0 &&
-	    ((n == 1 && arena_kmap_revive(&arena->kmap, start)) ||
-	     !populate(arena, start, n, node, may_sleep)))
+	start = arena_space_alloc_one(&arena->space);
+	if (start < 0)
+		return alloc_pages_slow(arena, NULL, 1, NUMA_NO_NODE, may_sleep);
+	if (arena_kmap_revive(&arena->kmap, start))
 		return user_addr(arena, start);
 
-	return alloc_pages_slow(arena, addr, n, node, may_sleep);
+	return alloc_page_at(arena, start, may_sleep);
 }
 
 static int reserve_pages_at(struct bpf_map *map, const void *addr, u32 n,
@@ -550,11 +561,11 @@ static int reserve_pages_at(struct bpf_map *map, const void *addr, u32 n,
 	long start;
 	int err;
 
-	arena = arena_for_kfunc(map);
-	if (!arena)
+	if (!is_usable(map))
 		return -EINVAL;
 	if (!n)
 		return 0;
+	arena = to_arena(map);
 	start = to_page_offset(arena, addr, n);
 	if (start < 0)
 		return start;
@@ -648,7 +659,7 @@ static inline void free_range(struct bpf_arena *arena, u32 start, u32 end,
 	end_free(arena, start, end - start, parked, mapped, may_sleep);
 }
 
-static inline void free_page_at(struct bpf_arena *arena, u32 idx, bool may_sleep)
+static __always_inline void free_page_at(struct bpf_arena *arena, u32 idx, bool may_sleep)
 {
 	struct page *page;
 	bool mapped = false;
@@ -665,15 +676,15 @@ static inline void free_page_at(struct bpf_arena *arena, u32 idx, bool may_sleep
 	end_free(arena, idx, 1, page, mapped, may_sleep);
 }
 
-static inline void free_pages_at(struct bpf_map *map, const void *addr, u32 n,
-				 bool may_sleep)
+static __always_inline void free_pages_at(struct bpf_map *map, const void *addr,
+					  u32 n, bool may_sleep)
 {
 	struct bpf_arena *arena;
 	s64 start, end;
 
-	arena = arena_for_kfunc(map);
-	if (!arena || !addr)
+	if (!is_usable(map) || !addr)
 		return;
+	arena = to_arena(map);
 
 	start = to_offset(arena, addr) >> PAGE_SHIFT;
 	if (n == 1) {

@@ -395,7 +395,8 @@ bool arena_kmap_revive(struct arena_kmap *kmap, u32 idx)
 	if (pte_state(pte) != ARENA_PTE_PARKED)
 		return false;
 	pfn = held_pfn(pte);
-	if (is_pinned(pfn_to_page(pfn)) ||
+	/* arena_kmap_populate() has another look at the counts */
+	if (page_ref_count(pfn_to_page(pfn)) != 1 ||
 	    !change_pte(ptep, pte, make_pte(ARENA_PTE_CLAIMED, pfn)))
 		return false;
 
