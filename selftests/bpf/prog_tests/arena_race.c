@@ -503,7 +503,7 @@ static void reuse_against_access(void)
 static void stale_translation(void)
 {
 	struct arena_ops_env *env = &shared.env;
-	char cpus[32] = {};
+	char cpus[32] = {}, *last;
 	long long full;
 	pid_t pid;
 	__u32 i;
@@ -523,7 +523,11 @@ static void stale_translation(void)
 	}
 	pin_to(0);
 	arena_write_file(WORKER_CPUS, "1");
-	if (!ASSERT_PAGE(arena_ops_alloc(env, env->base, 1), "alloc"))
+	/* Not its bitmap or page tables: these are made now. */
+	last = arena_ops_page(&bystander, bystander.pages - 1);
+	if (!ASSERT_PAGE(arena_ops_alloc(env, env->base, 1), "alloc") ||
+	    !ASSERT_PAGE(arena_ops_alloc(&bystander, bystander.base, 1), "first page") ||
+	    !ASSERT_PAGE(arena_ops_alloc(&bystander, last, 1), "last page"))
 		goto out;
 	full = arena_ops_memory(env);
 	pid = fork();
@@ -536,7 +540,7 @@ static void stale_translation(void)
 		goto end;
 	arena_ops_free(env, env->base, 1);
 	ASSERT_TRUE(ARENA_EVENTUALLY(arena_ops_memory(env) < full), "page leaves the arena");
-	if (!ASSERT_PAGE(arena_ops_alloc(&bystander, NULL, bystander.pages), "other arena"))
+	if (!ASSERT_PAGE(arena_ops_alloc(&bystander, NULL, bystander.pages - 2), "other arena"))
 		goto end;
 	for (i = 0; i < bystander.pages; i++)
 		arena_ops_fill(&bystander, arena_ops_page(&bystander, i), CANARY);
