@@ -174,7 +174,7 @@ bad_usage_is_refused()
 	says usage:
 	expect 0 ./vmtest.sh -h
 	VM_ACCEL=fast expect 125 guest true
-	says "must be kvm or tcg"
+	says "must be kvm, tcg or icount"
 }
 
 # The first lines of reports as kernels print them; each must be seen.
