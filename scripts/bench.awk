@@ -166,6 +166,7 @@ function plot_bar(i,	part, x, one, left, colour)
 function plot(	height, i)
 {
 	height = 60 + bars * 16
+	print "<!-- SPDX-License-Identifier: GPL-2.0 -->" >svg
 	printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"960\" height=\"%d\"", height >svg
 	printf " font-family=\"sans-serif\" font-size=\"11\">\n" >svg
 	print "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>" >svg
@@ -181,6 +182,7 @@ END {
 	print "Guest instructions an operation takes, or what the row says."
 	printf "\n  %-58s %10s %10s %6s %10s %10s\n", "", "6.12", "ours", "ratio",
 		"stock 6.1", "at most"
+	print "# SPDX-License-Identifier: GPL-2.0" >csv
 	print "group,name,6.12,ours,ratio,stock 6.1,at most" >csv
 	heading = ""
 	for (i = 1; i <= names; i++)

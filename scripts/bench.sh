@@ -45,6 +45,7 @@ for run in 1 2; do
 done
 
 {
+	echo "# SPDX-License-Identifier: GPL-2.0"
 	echo "6.12 is $(cat build/image/6.12/package)"
 	awk -f scripts/bench.awk -v csv="$bench/table.csv" -v svg="$bench/plot.svg" \
 		scripts/bench.limits "$bench"/ours.[12] "$bench"/mainline.[12] \
