@@ -41,7 +41,7 @@
 #define ARENA_PAGES	32768
 #define REPEAT		25	/* of a run that is always the same */
 #define ARENAS		12	/* or passes, where the past matters */
-#define SAMPLES		120	/* of what differs each time: */
+#define SAMPLES		400	/* of what differs each time: */
 #define CYCLES		8	/* as many arenas created and ended */
 #define SLOW		1000000	/* to create: one at a time */
 #define MANY		4096	/* single pages */
