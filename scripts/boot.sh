@@ -34,9 +34,12 @@ if [ -n "${VM_SHELL:-}" ]; then
 	echo "rows ${size% *} columns ${size#* }" >"$run/overlay/run/window"
 fi
 
-# The kernel unpacks archives that follow one another into one root.
+# The kernel unpacks archives that follow one another into one root. This one
+# must be the same each time: the time that the kernel takes for it goes into its
+# random numbers, and these decide on the order in slabs and on hash values.
 cp "${VM_INITRAMFS:-$vm/initramfs.cpio}" "$run/initrd" &&
-(cd "$run/overlay" && find . | cpio -o -H newc -R 0:0 2>/dev/null) \
+(cd "$run/overlay" && find . -exec touch -d @0 {} + && find . | sort |
+	cpio -o -H newc -R 0:0 --reproducible 2>/dev/null) \
 	>>"$run/initrd" || exit 125
 
 icount=
