@@ -2,8 +2,8 @@
 #
 # make help lists what there is.
 
-# normal or debug: the kernel that is built. User space is built once, against
-# the types of the normal one.
+# normal, debug or kcsan: the kernel that is built. User space is built once,
+# against the types of the normal one.
 CONFIG ?= normal
 CLANG ?= clang-19
 CLANG_OLD ?= clang-14
@@ -23,12 +23,12 @@ FRAGMENTS := configs/arena.config configs/vm.config
 KBUILD = $(MAKE) -C $(CURDIR)/$(1) O=$(CURDIR)/$(2) CC="$(CC)" -j$(JOBS) bzImage
 
 .PHONY: all
-all: initramfs $(if $(filter debug,$(CONFIG)),kernel-debug)
+all: initramfs $(if $(filter-out normal,$(CONFIG)),kernel-$(CONFIG))
 
 .PHONY: help
 help:
 	@echo 'make                 kernel, selftests, demonstration and initramfs, in build/'
-	@echo 'make CONFIG=debug    the same, and the debug kernel'
+	@echo 'make CONFIG=debug    the same, and the debug kernel; or CONFIG=kcsan'
 	@echo 'make test            every test; the last line counts them'
 	@echo 'make test-debug      the arena selftests on the debug kernel'
 	@echo 'make bench           arenas of this kernel against mainline'"'"'s, in instructions'
@@ -59,12 +59,11 @@ kernel: tree
 	@scripts/progress.sh kernel $(if $(wildcard $(VMLINUX)),0,1850) \
 		$(call KBUILD,build/linux,build/kernel)
 
-.PHONY: kernel-debug
-kernel-debug: tree
-	@scripts/config.sh $(SRC) build/kernel-debug $(FRAGMENTS) configs/debug.config
-	@scripts/progress.sh kernel-debug \
-		$(if $(wildcard build/kernel-debug/vmlinux),0,1900) \
-		$(call KBUILD,build/linux,build/kernel-debug)
+.PHONY: kernel-debug kernel-kcsan
+kernel-debug kernel-kcsan: kernel-%: tree
+	@scripts/config.sh $(SRC) build/$@ $(FRAGMENTS) configs/$*.config
+	@scripts/progress.sh $@ $(if $(wildcard build/$@/vmlinux),0,1900) \
+		$(call KBUILD,build/linux,build/$@)
 
 # The base without the series, configured alike: to compare with.
 .PHONY: kernel-stock

@@ -8,13 +8,14 @@ set -u
 usage()
 {
 	cat <<'EOF'
-usage: ./vmtest.sh [-c normal|debug] [-k IMAGE] [-s | -- COMMAND [ARG]...]
+usage: ./vmtest.sh [-c normal|debug|kcsan] [-k IMAGE] [-s | -- COMMAND [ARG]...]
 
 Installs what is missing (Debian 12 or newer), fetches the base, applies the
 series, builds, boots the kernel in QEMU and runs COMMAND in it; without one,
 the demonstration (arena-demo). The exit status is COMMAND's.
 
   -c debug    the debug kernel: KASAN, lockdep and the like (slower)
+  -c kcsan    the kernel with KCSAN, which looks for data races (slower still)
   -k IMAGE    boot another kernel (a bzImage) with the same user space
   -s          a shell; "exit" ends the machine
   -h          this help
@@ -64,8 +65,8 @@ done
 shift $((OPTIND - 1))
 
 case $config in
-normal | debug) ;;
-*)	die "-c $config: there are the configurations normal and debug" ;;
+normal | debug | kcsan) ;;
+*)	die "-c $config: there are the configurations normal, debug and kcsan" ;;
 esac
 if [ -n "$image" ]; then
 	[ -r "$image" ] || die "-k $image: cannot read this file"
@@ -94,9 +95,10 @@ mkdir -p build
 flock build/lock make --no-print-directory CONFIG="$config" || exit 125
 if [ -z "$image" ]; then
 	case $config in
-	normal)	image=build/kernel/arch/x86/boot/bzImage ;;
-	debug)	image=build/kernel-debug/arch/x86/boot/bzImage ;;
+	normal)	image=build/kernel ;;
+	*)	image=build/kernel-$config ;;
 	esac
+	image=$image/arch/x86/boot/bzImage
 fi
 
 VM_SHELL=$shell exec scripts/boot.sh "$image" "$@"
