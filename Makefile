@@ -32,6 +32,7 @@ help:
 	@echo 'make test            every test; the last line counts them'
 	@echo 'make test-debug      the arena selftests on the debug kernel'
 	@echo 'make bench           arenas of this kernel against mainline'"'"'s, in instructions'
+	@echo 'make guards          takes each guard out of the kernel, and sees its test fail'
 	@echo 'make test-each       builds and boots the kernel after each single patch'
 	@echo 'make conformance     mainline'"'"'s arena selftests, here, there and on stock 6.1'
 	@echo 'make compare         6.1'"'"'s own BPF selftests, against tests/stock-results'
@@ -123,6 +124,10 @@ test-debug:
 .PHONY: test-each
 test-each: all
 	@scripts/test-each.sh
+
+.PHONY: guards
+guards: all
+	@scripts/guards.sh
 
 # Mainline's own arena selftests, on mainline, stock 6.1 and this kernel.
 .PHONY: conformance
