@@ -43,7 +43,7 @@ split()
 	function end_paragraph() {
 		if (paragraph == "")
 			return
-		if (paragraph ~ /^\.\. code-block::/)
+		if (paragraph ~ /^\.\. (code|code-block|sourcecode)::/)
 			begin_block("code", intro)
 		else if (paragraph ~ /::$/ && paragraph !~ /^\.\. /)
 			begin_block("plain", paragraph)

@@ -55,7 +55,7 @@ From ``a.c``:
 taken_out()
 {
 	expect 0 scripts/doc-examples.sh $document "$docs/examples"
-	says "$(grep -c -e '^\.\. code-block::' -e '^[^.].*::$' -e '^::$' $document) blocks:"
+	says "$(grep -c -e '^\.\. [a-z-]*code[a-z-]*::' -e '^[^.].*::$' -e '^::$' $document) blocks:"
 	[ "$(find "$docs/examples" -name '*.session' | wc -l)" -ge 5 ]
 }
 
