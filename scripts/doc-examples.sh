@@ -12,8 +12,9 @@
 #                             a header in selftests/bpf
 #   To build it::             and shell commands: build.sh gets them, in turn
 #   ...::                     and text that starts with "# ": what is typed and
-#                             what is printed, NAME.session for the last file
-#                             NAME.c or NAME.bpf.c before it
+#                             what is printed: NAME.session gets it, if ./NAME is
+#                             the first that is called, or NAME.c or NAME.bpf.c
+#                             the last file before it
 #
 # Anything else is an error, so that no block is without a test. The last line
 # that is printed counts them.
@@ -132,16 +133,25 @@ $(cat "$1.text")"
 	esac
 }
 
+# take_session TEXT
+take_session()
+{
+	called=$(sed -n 's,^# \./\([a-z]*\).*,\1,p' "$1" | head -n 1)
+	called=${called:-$example}
+	[ -e "$output/$called.c" ] || [ -e "$output/$called.bpf.c" ] ||
+		die "no example before this session:
+$(cat "$1")"
+	cat "$1" >>"$output/$called.session"
+	sessions=$((sessions + 1))
+}
+
 take_text()
 {
 	if grep -q '^To build' "$1.intro"; then
 		cat "$1.text" >>"$output/build.sh"
 		builds=$((builds + 1))
 	elif head -n 1 "$1.text" | grep -q '^# '; then
-		[ -n "$example" ] || die "no example before this session:
-$(cat "$1.text")"
-		cat "$1.text" >>"$output/$example.session"
-		sessions=$((sessions + 1))
+		take_session "$1.text"
 	else
 		die "neither how to build it nor a session:
 $(cat "$1.text")"
