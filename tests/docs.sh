@@ -56,7 +56,17 @@ taken_out()
 {
 	expect 0 scripts/doc-examples.sh $document "$docs/examples"
 	says "$(grep -c -e '^\.\. [a-z-]*code[a-z-]*::' -e '^[^.].*::$' -e '^::$' $document) blocks:"
-	[ "$(find "$docs/examples" -name '*.session' | wc -l)" -ge 4 ]
+	[ "$(find "$docs/examples" -name '*.session' | wc -l)" -ge 5 ]
+}
+
+# What the document recommends is there.
+headers_exist()
+{
+	grep -o 'bpf_arena_[a-z_]*\.h' $document | sort -u >"$work/headers"
+	[ -s "$work/headers" ]
+	while read -r header; do
+		ls "selftests/bpf/$header"
+	done <"$work/headers"
 }
 
 # --- building
@@ -182,6 +192,7 @@ with()
 mkdir -p "$docs"
 check "a block of which nobody knows what it is is refused" blocks_are_accounted_for
 check "the examples are taken out of the document" taken_out
+check "the header libraries that it names exist" headers_exist
 check "the tree's header files and libbpf" install_tree
 check "Debian's libbpf" scripts/libbpf.sh
 with tree "$docs/installed" "the libbpf of the tree"
