@@ -53,6 +53,8 @@
 #include <linux/mutex.h>
 #include <linux/overflow.h>
 #include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+#include <linux/seq_file.h>
 #include <linux/sizes.h>
 #include <linux/uaccess.h>
 #include <linux/workqueue.h>
@@ -863,6 +865,93 @@ static void arena_map_init_file(struct bpf_map *map, struct file *file)
 }
 
 /*
+ * The map's fd is a file with holes: it has the size of the arena, 0 until the address
+ * is known, and what programs cannot reach is a hole. It can be read, and reading
+ * leaves the arena as it is.
+ */
+
+static loff_t file_size(const struct bpf_arena *arena)
+{
+	u64 start = bpf_arena_get_user_vm_start(arena);
+
+	return start ? arena->user_vm_end - start : 0;
+}
+
+static loff_t arena_map_llseek(struct bpf_map *map, struct file *file, loff_t offset,
+			       int whence)
+{
+	struct bpf_arena *arena = to_arena(map);
+	loff_t size = file_size(arena);
+	u32 idx, found;
+
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return generic_file_llseek_size(file, offset, whence, size, size);
+	if (offset < 0 || offset >= size)
+		return -ENXIO;
+
+	idx = offset >> PAGE_SHIFT;
+	found = arena_kmap_seek(&arena->kmap, idx, arena->nr_pages,
+				whence == SEEK_DATA);
+	if (whence == SEEK_DATA && found == arena->nr_pages)
+		return -ENXIO;
+	if (found > idx)
+		offset = (loff_t)found << PAGE_SHIFT;
+
+	return vfs_setpos(file, offset, size);
+}
+
+/* Copy @n bytes at @pos, all in one page. */
+static void read_page(struct bpf_arena *arena, loff_t pos, void *to, size_t n)
+{
+	struct page *page;
+
+	filemap_invalidate_lock_shared(&arena->mapping);
+	page = arena_kmap_live(&arena->kmap, pos >> PAGE_SHIFT);
+	if (page)
+		memcpy(to, page_address(page) + offset_in_page(pos), n);
+	else
+		memset(to, 0, n);
+	filemap_invalidate_unlock_shared(&arena->mapping);
+}
+
+static ssize_t arena_map_read(struct bpf_map *map, char __user *buf, size_t size,
+			      loff_t *ppos)
+{
+	struct bpf_arena *arena = to_arena(map);
+	loff_t pos = *ppos, end = file_size(arena);
+	ssize_t done = 0;
+	void *copy;
+
+	if (pos >= end || !size)
+		return 0;
+	end = min_t(u64, end, pos + size);
+
+	/*
+	 * The page must not be pinned, or the offset would be lost to allocations, and
+	 * the lock cannot be held while user space faults: it may do so in an arena.
+	 */
+	copy = (void *)__get_free_page(GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+	while (pos < end && !fatal_signal_pending(current)) {
+		size_t n = min_t(u64, end - pos, PAGE_SIZE - offset_in_page(pos));
+
+		read_page(arena, pos, copy, n);
+		if (copy_to_user(buf + done, copy, n)) {
+			done = done ?: -EFAULT;
+			break;
+		}
+		pos += n;
+		done += n;
+		cond_resched();
+	}
+	free_page((unsigned long)copy);
+	*ppos = pos;
+
+	return done;
+}
+
+/*
  * The map type.
  */
 
@@ -984,6 +1073,35 @@ static size_t chunk_bytes(const struct bpf_arena *arena)
 	return bytes;
 }
 
+static u32 count_live(const struct bpf_arena *arena)
+{
+	const struct arena_kmap *kmap = &arena->kmap;
+	u32 start, end = 0, n = 0;
+
+	while ((start = arena_kmap_seek(kmap, end, arena->nr_pages, true)) < arena->nr_pages) {
+		/* The first one may be gone: to look at it again might never end */
+		end = arena_kmap_seek(kmap, start + 1, arena->nr_pages, false);
+		n += end - start;
+	}
+
+	return n;
+}
+
+static void arena_map_show_fdinfo(const struct bpf_map *map, struct seq_file *m)
+{
+	const struct bpf_arena *arena = to_arena(map);
+	u64 start = bpf_arena_get_user_vm_start(arena);
+
+	seq_printf(m,
+		   "user_vm_start:\t%#llx\n"
+		   "nr_pages:\t%u\n"
+		   "allocated_pages:\t%u\n"
+		   "reserved_pages:\t%u\n",
+		   start, start ? arena->nr_pages : 0,
+		   start ? count_live(arena) : 0,
+		   start ? arena_space_nr_reserved(&arena->space) : 0);
+}
+
 static u64 arena_map_mem_usage(const struct bpf_map *map)
 {
 	const struct bpf_arena *arena = to_arena(map);
@@ -1050,6 +1168,9 @@ const struct bpf_map_ops arena_map_ops = {
 	.map_init_file = arena_map_init_file,
 	.map_get_unmapped_area = arena_get_unmapped_area,
 	.map_mem_usage = arena_map_mem_usage,
+	.map_show_fdinfo = arena_map_show_fdinfo,
+	.map_llseek = arena_map_llseek,
+	.map_read = arena_map_read,
 	.map_direct_value_addr = arena_map_direct_value_addr,
 	.map_direct_value_meta = arena_map_direct_value_meta,
 	.map_lookup_elem = arena_map_lookup_elem,

@@ -65,6 +65,7 @@ void arena_kmap_destroy(struct arena_kmap *kmap);
 size_t arena_kmap_bytes(const struct arena_kmap *kmap);
 
 struct page *arena_kmap_live(const struct arena_kmap *kmap, u32 idx);
+u32 arena_kmap_seek(const struct arena_kmap *kmap, u32 idx, u32 end, bool live);
 bool arena_kmap_is_pinned(const struct arena_kmap *kmap, u32 idx);
 int arena_kmap_populate(struct arena_kmap *kmap, u32 start, u32 n,
 			const struct arena_page_source *from, u32 *done);

@@ -303,6 +303,48 @@ struct page *arena_kmap_live(const struct arena_kmap *kmap, u32 idx)
 	return pte_present(pte) ? pte_page(pte) : NULL;
 }
 
+/* Of pages that share a page table: the first in [@idx, @end) that is live, or not */
+static u32 seek_in_table(const pte_t *ptep, u32 idx, u32 end, bool live)
+{
+	for (; idx < end; idx++, ptep++)
+		if (!!pte_present(read_pte(ptep)) == live)
+			break;
+
+	return idx;
+}
+
+/**
+ * arena_kmap_seek - find the next page that is there, or that is not
+ * @kmap: with a range
+ * @idx: page offset at which to begin
+ * @end: page offset behind the last one to look at
+ * @live: look for a page that programs reach; otherwise for an offset without one
+ *
+ * Each page is looked at once, and may have come or gone when the caller gets the
+ * answer. Where there is no page table there is nothing to look at.
+ *
+ * Context: Process context. May sleep.
+ * Return: the page offset, or @end if there is none.
+ */
+u32 arena_kmap_seek(const struct arena_kmap *kmap, u32 idx, u32 end, bool live)
+{
+	while (idx < end) {
+		u32 next = (block_of(kmap, idx) + 1) * BLOCK_PAGES - kmap->skew;
+		const pte_t *ptep = kmap_pte(kmap, idx);
+
+		next = min(next, end);
+		if (ptep)
+			idx = seek_in_table(ptep, idx, next, live);
+		else if (live)
+			idx = next;
+		if (idx < next)
+			break;
+		cond_resched();
+	}
+
+	return idx;
+}
+
 /*
  * Does anybody hold the page but the arena and the page tables of processes? The
  * two counts cannot be read at once: in doubt the answer is yes.

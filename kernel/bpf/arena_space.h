@@ -62,9 +62,14 @@ void arena_space_give_mask(struct arena_space *s, u32 word, unsigned long mask);
 
 int arena_space_reserve(struct arena_space *s, u32 start, u32 n, u32 *missing);
 void arena_space_unreserve(struct arena_space *s, u32 start, u32 n);
-static inline bool arena_space_has_reserved(const struct arena_space *s)
+static inline u32 arena_space_nr_reserved(const struct arena_space *s)
 {
 	return atomic_read(&s->nr_reserved);
+}
+
+static inline bool arena_space_has_reserved(const struct arena_space *s)
+{
+	return arena_space_nr_reserved(s);
 }
 
 bool arena_space_is_reserved(const struct arena_space *s, u32 idx);

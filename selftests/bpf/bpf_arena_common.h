@@ -30,6 +30,29 @@
 #define PAGE_SIZE	4096
 #endif
 
+/*
+ * For static functions with several ways through them, of what runs on both sides. The
+ * verifier follows a function that is called by itself; of one that is inlined in a loop,
+ * each way leaves something else in the registers, and all of them are states to follow.
+ */
+#ifdef __BPF__
+#define arena_noinline		__noinline __attribute__((__unused__))
+#else
+#define arena_noinline		inline
+#endif
+
+/*
+ * Make the verifier forget what it knows of @number, by means of @any other one that it
+ * knows nothing of: what comes next is then verified once, and not once for each way that
+ * led there. The number does not change.
+ */
+#ifdef __BPF__
+#define arena_forget(number, any)					\
+	asm volatile("%0 ^= %1\n%0 ^= %1" : "+r"(number) : "r"(any))
+#else
+#define arena_forget(number, any)	((void)(any))
+#endif
+
 #ifdef __BPF__
 
 /*
@@ -168,6 +191,10 @@ struct bpf_arena___base {
  */
 #define bpf_arena_alloc_pages(map, addr, page_cnt, node_id, flags)	((void *)0)
 #define bpf_arena_free_pages(map, ptr, page_cnt)			((void)0)
+
+/* Nobody ends a loop of user space. */
+#define can_loop		1
+#define bpf_for(i, start, end)	for ((i) = (start); (i) < (end); (i)++)
 
 #endif /* __BPF__ */
 

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <asm/types.h>
 
 typedef unsigned int u32;
 typedef unsigned long long u64;

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the tests of the headers for arenas share in user space. */
+#ifndef __ARENA_LIB_TEST_H
+#define __ARENA_LIB_TEST_H
+
+#include <pthread.h>
+#include <sched.h>
+#include "arena_test.h"
+
+#define ARENA_LIB_THREADS	4
+
+static bool arena_lib_is_over;
+
+static inline void arena_lib_pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* Runs a program of type syscall; 0, or what it or the kernel returned. */
+static inline int arena_lib_run(struct bpf_program *prog)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+
+	return bpf_prog_test_run_opts(bpf_program__fd(prog), &opts) ?: (int)opts.retval;
+}
+
+struct arena_lib_racer {
+	struct bpf_program *prog;
+	int (*user)(int nr);
+	int nr;
+	__u64 runs;
+};
+
+static inline void *arena_lib_race_thread(void *arg)
+{
+	struct arena_lib_racer *racer = arg;
+	long err = 0;
+
+	arena_lib_pin(racer->nr % 2);
+	while (!err && !READ_ONCE(arena_lib_is_over)) {
+		err = racer->prog ? arena_lib_run(racer->prog) : racer->user(racer->nr);
+		WRITE_ONCE(racer->runs, racer->runs + 1);
+	}
+	return (void *)err;
+}
+
+/*
+ * Runs the program on CPUs 0 and 1, and the function in a thread on each of them, over
+ * and over until all have had their share. Each of them ends by itself, and returns 0.
+ */
+static inline void arena_lib_race(struct bpf_program *prog, int (*user)(int nr), __u64 runs)
+{
+	struct arena_lib_racer racers[ARENA_LIB_THREADS] = {};
+	pthread_t threads[ARENA_LIB_THREADS];
+	int n, i;
+	void *ret;
+
+	arena_lib_is_over = false;
+	for (n = 0; n < ARENA_LIB_THREADS; n++) {
+		racers[n].nr = n;
+		racers[n].prog = n < 2 ? prog : NULL;
+		racers[n].user = user;
+		if (!ASSERT_OK(pthread_create(&threads[n], NULL, arena_lib_race_thread,
+					      &racers[n]), "thread"))
+			break;
+	}
+	ASSERT_TRUE(ARENA_EVENTUALLY(({
+		for (i = 0; i < n && READ_ONCE(racers[i].runs) >= runs; i++)
+			;
+		i == ARENA_LIB_THREADS;
+	})), "everybody's share");
+	WRITE_ONCE(arena_lib_is_over, true);
+	while (n--) {
+		pthread_join(threads[n], &ret);
+		ASSERT_NULL(ret, "thread's return value");
+	}
+}
+
+#endif

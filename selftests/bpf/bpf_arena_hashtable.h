@@ -1,0 +1,575 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Hash tables in an arena that grow with their entries. They follow the habits of
+ * include/linux/hashtable.h: what is in a table has a node of it inside, and where keys
+ * are more than a number, the caller hashes and compares them.
+ *
+ *	struct elem {
+ *		struct arena_htab_node node;
+ *		__u64 key, value;
+ *	};
+ *	struct arena_htab __arena_global table;
+ *	struct arena_heap __arena_global heap;
+ *
+ *	struct arena_htab_node __arena *n;
+ *
+ *	arena_htab_init(&table, &heap);
+ *	arena_htab_add(&table, &new->node, arena_htab_hash(new->key));
+ *	n = arena_htab_find(&table, arena_htab_hash(key));
+ *	if (n)
+ *		value = arena_htab_entry(n, struct elem, node)->value;
+ *
+ * For keys of 64 bits arena_htab_hash() never gives two the same hash, so that finding
+ * the hash is finding the key. For others:
+ *
+ *	arena_htab_for_each_possible(&table, e, hash, node)
+ *		if (same_key(e, key))
+ *			break;
+ *	if (!e)
+ *		there is none
+ *
+ * Growing. The table has about as many buckets as entries, and at least ARENA_HTAB_MIN, which
+ * are in struct arena_htab: one of zeroes is an empty table, that works but does not grow
+ * until arena_htab_init() gives it a heap. It grows by one bucket at a time ("linear
+ * hashing"): an addition splits at most one, so that none takes long, and nothing but
+ * the entries of that one is moved. Buckets are in pages from the heap. If one cannot be
+ * had now, as may be in a program that must not sleep, nothing fails: chains are longer
+ * than one on average until another addition gets it. Taking out entries changes no
+ * bucket; arena_htab_trim() gives back those that are too many.
+ *
+ * Loops over entries are as in bpf_arena_list.h: the variable is NULL at the end, and is
+ * not if the kernel ended the loop. All others are counted by iterators, and end by
+ * themselves: they take nothing from the program's budget of turns (see can_loop).
+ *
+ * Concurrency. Changes to a table exclude each other: take a lock around them, like that
+ * of bpf_arena_spin_lock.h, or have one writer. Readers do the same, or else, when they
+ * are programs, look without a lock and look again if there was a change meanwhile:
+ *
+ *	seq = arena_htab_read_begin(&table, hash);
+ *	n = arena_htab_find(&table, hash);
+ *	if (n)
+ *		copy what is in it
+ *	if (arena_htab_read_retry(&table, hash, seq))
+ *		again, but not for ever: a writer that is preempted takes long
+ *
+ * What such a reader has read may be anything, but it is right if there is no need to
+ * retry: an entry is found if it is there all the time, and what was copied is of one
+ * entry at one time. For that, a writer changes what is in an entry between
+ * arena_htab_write_begin() and arena_htab_write_end(), and frees one after it has been
+ * taken out, at once if it likes. In user space only a reader that shares its address
+ * space with no one who frees memory, or trims the table, can do so: a pointer that is
+ * not right kills it.
+ */
+#ifndef __BPF_ARENA_HASHTABLE_H
+#define __BPF_ARENA_HASHTABLE_H
+
+#include "bpf_arena_alloc.h"
+
+#ifndef ENOENT
+#define ENOENT			2
+#endif
+
+/* Buckets that need no memory, and sequence counters. A power of two. */
+#define ARENA_HTAB_MIN		64
+#define ARENA_HTAB_SEGMENT	(PAGE_SIZE / 8)
+#define ARENA_HTAB_MAX		(64U * ARENA_HTAB_SEGMENT * ARENA_HTAB_SEGMENT)
+
+/* More than an arena has room for, and as many as an iterator can count. */
+#define __ARENA_HTAB_TURNS	(1 << 23)
+
+struct arena_htab_node {
+	struct arena_htab_node __arena *next;
+	__u64 hash;
+};
+
+struct arena_htab_bucket {
+	struct arena_htab_node __arena *first;
+};
+
+struct arena_htab_segment {
+	struct arena_htab_bucket bucket[ARENA_HTAB_SEGMENT];
+};
+
+struct arena_htab_directory {
+	struct arena_htab_segment __arena *segment[ARENA_HTAB_SEGMENT];
+};
+
+/*
+ * In round r the first (ARENA_HTAB_MIN << r) buckets are split, one after the other, into
+ * themselves and those from there on. One word says how far that is, for readers.
+ *
+ * All buckets of which an entry can ever be have the lowest bits of its hash in common,
+ * and have a sequence counter to themselves.
+ */
+struct arena_htab {
+	struct arena_heap __arena *heap;
+	__u64 entries;
+	__u64 shape;	/* the round in the upper half, buckets split in it in the lower */
+	__u32 seq[ARENA_HTAB_MIN];	/* odd while there is a change */
+	struct arena_htab_bucket first[ARENA_HTAB_MIN];
+	struct arena_htab_directory __arena *directory[64];
+};
+
+/**
+ * arena_htab_entry() - the structure that a node is in
+ * @ptr: the node; not NULL
+ * @type: the structure, without __arena
+ * @member: the node's name in it
+ */
+#define arena_htab_entry(ptr, type, member)				\
+	((type __arena *)((char __arena *)(ptr) - offsetof(type, member)))
+
+/* The entry, of the type of @pos, that @ptr is in; NULL if that is. */
+#define __arena_htab_at(ptr, pos, member)				\
+	({								\
+	struct arena_htab_node __arena *__at = (ptr);			\
+									\
+	!__at ? (typeof(pos))NULL :					\
+	(typeof(pos))((char __arena *)__at - offsetof(typeof(*(pos)), member)); \
+	})
+
+/**
+ * arena_htab_for_each_possible() - look at all entries with a hash
+ * @htab: the table
+ * @pos: the entry, a pointer to a structure in the arena; NULL after the last one
+ * @value: the hash, all its bits
+ * @member: the node's name in the structure
+ */
+#define arena_htab_for_each_possible(htab, pos, value, member)		\
+	for (pos = __arena_htab_at(arena_htab_find(htab, value), pos, member); \
+	     (pos) && can_loop;						\
+	     pos = __arena_htab_at(arena_htab_find_next(&(pos)->member), pos, member))
+
+/**
+ * arena_htab_for_each() - walk all entries, in no order
+ * @htab: the table, to which nothing is added meanwhile
+ * @pos: the entry, a pointer to a structure in the arena; NULL after the last one
+ * @member: the node's name in the structure
+ */
+#define arena_htab_for_each(htab, pos, member)				\
+	for (pos = __arena_htab_at(arena_htab_first(htab), pos, member); \
+	     (pos) && can_loop;						\
+	     pos = __arena_htab_at(arena_htab_next(htab, &(pos)->member), pos, member))
+
+/**
+ * arena_htab_for_each_safe() - walk all entries, and take out some on the way
+ * @htab: the table, to which nothing is added meanwhile
+ * @pos: the entry, a pointer to a structure in the arena; NULL after the last one
+ * @n: another such pointer, for the one that follows
+ * @member: the node's name in the structure
+ */
+#define arena_htab_for_each_safe(htab, pos, n, member)			\
+	for (pos = __arena_htab_at(arena_htab_first(htab), pos, member); \
+	     (pos) && can_loop &&					\
+	     (n = __arena_htab_at(arena_htab_next(htab, &(pos)->member), pos, member), 1); \
+	     pos = n)
+
+/**
+ * arena_htab_init() - let a table grow
+ * @htab: the table, which is zeroed or was trimmed when it was empty
+ * @heap: where the memory for more buckets comes from
+ */
+static inline void arena_htab_init(struct arena_htab __arena *htab,
+				   struct arena_heap __arena *heap)
+{
+	htab->heap = heap;
+}
+
+/**
+ * arena_htab_hash() - the hash of a key of 64 bits
+ * @key: the key
+ *
+ * Return: another number for each key, whose lower bits depend on all of the key
+ */
+static inline __u64 arena_htab_hash(__u64 key)
+{
+	key ^= key >> 32;
+	key *= 0x9e3779b97f4a7c15ULL;
+	key ^= key >> 29;
+	key *= 0xd1342543de82ef95ULL;
+	return key ^ key >> 32;
+}
+
+static inline __u32 __arena_htab_size(__u64 shape)
+{
+	return ARENA_HTAB_MIN << (shape >> 32 & 31);
+}
+
+static inline __u32 __arena_htab_index(__u64 shape, __u64 hash)
+{
+	__u32 size = __arena_htab_size(shape);
+	__u32 index = hash & (size - 1);
+
+	return index < (__u32)shape ? hash & (2 * size - 1) : index;
+}
+
+static inline struct arena_htab_directory __arena *__arena *
+__arena_htab_directory(struct arena_htab __arena *htab, __u32 index)
+{
+	return &htab->directory[index / ARENA_HTAB_SEGMENT / ARENA_HTAB_SEGMENT % 64];
+}
+
+static inline struct arena_htab_segment __arena *__arena *
+__arena_htab_segment(struct arena_htab_directory __arena *directory, __u32 index)
+{
+	return &directory->segment[index / ARENA_HTAB_SEGMENT % ARENA_HTAB_SEGMENT];
+}
+
+static inline struct arena_htab_bucket __arena *
+__arena_htab_bucket(struct arena_htab __arena *htab, __u32 index)
+{
+	struct arena_htab_segment __arena *segment;
+
+	if (index < ARENA_HTAB_MIN)
+		return &htab->first[index];
+	segment = *__arena_htab_segment(*__arena_htab_directory(htab, index), index);
+	return &segment->bucket[index % ARENA_HTAB_SEGMENT];
+}
+
+static inline struct arena_htab_bucket __arena *
+__arena_htab_bucket_of(struct arena_htab __arena *htab, __u64 hash)
+{
+	__u64 shape = arena_load_acquire(&htab->shape);
+
+	return __arena_htab_bucket(htab, __arena_htab_index(shape, hash));
+}
+
+/**
+ * arena_htab_buckets() - how many buckets there are
+ * @htab: the table
+ *
+ * Return: the number
+ */
+static inline __u32 arena_htab_buckets(struct arena_htab __arena *htab)
+{
+	__u64 shape = READ_ONCE(htab->shape);
+
+	return __arena_htab_size(shape) + (__u32)shape;
+}
+
+/**
+ * arena_htab_read_begin() - begin to look without a lock
+ * @htab: the table
+ * @hash: what is looked for
+ *
+ * Return: a number for arena_htab_read_retry()
+ */
+static inline __u32 arena_htab_read_begin(struct arena_htab __arena *htab, __u64 hash)
+{
+	return arena_load_acquire(&htab->seq[hash % ARENA_HTAB_MIN]);
+}
+
+/**
+ * arena_htab_read_retry() - was there a change?
+ * @htab: the table
+ * @hash: what was looked for
+ * @seq: what arena_htab_read_begin() returned
+ *
+ * Return: nonzero if what was read since then may be wrong
+ */
+static inline int arena_htab_read_retry(struct arena_htab __arena *htab, __u64 hash, __u32 seq)
+{
+	/* What was read comes before the counter; x86, the only JIT there is, sees to it. */
+#ifdef __BPF__
+	asm volatile("" ::: "memory");
+#else
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+#endif
+	return seq % 2 || READ_ONCE(htab->seq[hash % ARENA_HTAB_MIN]) != seq;
+}
+
+/**
+ * arena_htab_write_begin() - begin to change what is in an entry
+ * @htab: the table, whose lock is held
+ * @hash: the hash of the entry
+ */
+static inline void arena_htab_write_begin(struct arena_htab __arena *htab, __u64 hash)
+{
+	/* Also a barrier: that there is a change is seen before the change. */
+	(void)__sync_fetch_and_add(&htab->seq[hash % ARENA_HTAB_MIN], 1);
+}
+
+/**
+ * arena_htab_write_end() - end a change
+ * @htab: the table
+ * @hash: what arena_htab_write_begin() was told
+ */
+static inline void arena_htab_write_end(struct arena_htab __arena *htab, __u64 hash)
+{
+	__u32 __arena *seq = &htab->seq[hash % ARENA_HTAB_MIN];
+
+	arena_store_release(seq, *seq + 1);
+}
+
+/* The first one from @node on with this hash. Most chains have one node or none. */
+static arena_noinline struct arena_htab_node __arena *
+__arena_htab_match(struct arena_htab_node __arena *node, __u64 hash)
+{
+	int turn;
+
+	if (!node || node->hash == hash)
+		return node;
+	bpf_for(turn, 0, __ARENA_HTAB_TURNS) {
+		node = node->next;
+		if (!node || node->hash == hash)
+			return node;
+	}
+	return NULL;
+}
+
+/**
+ * arena_htab_find() - find a node by its hash
+ * @htab: the table
+ * @hash: the hash, all its bits
+ *
+ * Return: the one that was added last, NULL if there is none
+ */
+static inline struct arena_htab_node __arena *
+arena_htab_find(struct arena_htab __arena *htab, __u64 hash)
+{
+	return __arena_htab_match(READ_ONCE(__arena_htab_bucket_of(htab, hash)->first), hash);
+}
+
+/**
+ * arena_htab_find_next() - find another node with the same hash
+ * @node: a node, in a table
+ *
+ * Return: NULL if there is no other one
+ */
+static inline struct arena_htab_node __arena *
+arena_htab_find_next(const struct arena_htab_node __arena *node)
+{
+	return __arena_htab_match(READ_ONCE(node->next), node->hash);
+}
+
+/* The first one in the buckets from @begin on. */
+static arena_noinline struct arena_htab_node __arena *
+__arena_htab_first_from(struct arena_htab __arena *htab, int begin)
+{
+	struct arena_htab_node __arena *node;
+	int end = arena_htab_buckets(htab);
+	int index;
+
+	bpf_for(index, begin, end) {
+		node = __arena_htab_bucket(htab, index)->first;
+		if (node)
+			return node;
+	}
+	return NULL;
+}
+
+/**
+ * arena_htab_first() - one of the entries of a table
+ * @htab: the table
+ *
+ * Return: NULL if it is empty
+ */
+static inline struct arena_htab_node __arena *
+arena_htab_first(struct arena_htab __arena *htab)
+{
+	return __arena_htab_first_from(htab, 0);
+}
+
+/**
+ * arena_htab_next() - the entry after another one, as arena_htab_for_each() sees them
+ * @htab: the table
+ * @node: the other one, in the table
+ *
+ * Return: NULL after the last one
+ */
+static inline struct arena_htab_node __arena *
+arena_htab_next(struct arena_htab __arena *htab, const struct arena_htab_node __arena *node)
+{
+	struct arena_htab_node __arena *next = node->next;
+
+	if (next)
+		return next;
+	return __arena_htab_first_from(htab, __arena_htab_index(htab->shape, node->hash) + 1);
+}
+
+/* Is @index the first bucket that has a page, or a directory, of its own? */
+static inline int __arena_htab_begins(__u32 index, __u32 buckets)
+{
+	return index == ARENA_HTAB_MIN || index % buckets == 0;
+}
+
+/*
+ * Memory for bucket @index, which is the next one. Nobody looks at what is not in use, so
+ * that it need not be zeroed. To ask for one page at a time is a lot less for the verifier
+ * to follow: if that was for the directory, the next addition asks for the segment.
+ */
+static __always_inline int __arena_htab_add_memory(struct arena_htab __arena *htab, __u32 index)
+{
+	struct arena_htab_directory __arena *__arena *directory;
+	__u64 page;
+
+	if (!__arena_htab_begins(index, ARENA_HTAB_SEGMENT))
+		return 1;
+	if (!htab->heap)
+		return 0;
+	page = (__u64)arena_malloc(htab->heap, PAGE_SIZE);
+	arena_forget(page, (__u64)htab->heap);
+	if (!page)
+		return 0;
+	directory = __arena_htab_directory(htab, index);
+	if (!*directory) {
+		*directory = (struct arena_htab_directory __arena *)page;
+		return 0;
+	}
+	*__arena_htab_segment(*directory, index) = (struct arena_htab_segment __arena *)page;
+	return 1;
+}
+
+/* After bucket @index, the last one, has gone. */
+static arena_noinline void __arena_htab_free_memory(struct arena_htab __arena *htab, __u32 index)
+{
+	struct arena_htab_directory __arena *__arena *directory;
+
+	if (!__arena_htab_begins(index, ARENA_HTAB_SEGMENT))
+		return;
+	directory = __arena_htab_directory(htab, index);
+	arena_free(htab->heap, *__arena_htab_segment(*directory, index));
+	if (__arena_htab_begins(index, ARENA_HTAB_SEGMENT * ARENA_HTAB_SEGMENT)) {
+		arena_free(htab->heap, *directory);
+		*directory = NULL;
+	}
+}
+
+/* Those of @from that have @bit in their hash go to @to, which is empty. */
+static arena_noinline void __arena_htab_split(struct arena_htab_bucket __arena *from,
+					  struct arena_htab_bucket __arena *to, __u64 bit)
+{
+	struct arena_htab_node __arena *__arena *at = &from->first;
+	struct arena_htab_node __arena *__arena *to_at = &to->first;
+	struct arena_htab_node __arena *node;
+	int turn;
+
+	bpf_for(turn, 0, __ARENA_HTAB_TURNS) {
+		node = *at;
+		if (!node)
+			break;
+		if (node->hash & bit) {
+			WRITE_ONCE(*at, node->next);
+			*to_at = node;
+			to_at = &node->next;
+		} else {
+			at = &node->next;
+		}
+	}
+	*to_at = NULL;
+}
+
+/* One more bucket, if there is memory for it. */
+static arena_noinline void __arena_htab_grow(struct arena_htab __arena *htab)
+{
+	__u64 shape = htab->shape;
+	__u32 size = __arena_htab_size(shape), from = shape, to = size + from;
+
+	if (to >= ARENA_HTAB_MAX || !__arena_htab_add_memory(htab, to))
+		return;
+	shape = from + 1 < size ? shape + 1 : ((shape >> 32) + 1) << 32;
+	arena_htab_write_begin(htab, from);
+	__arena_htab_split(__arena_htab_bucket(htab, from), __arena_htab_bucket(htab, to), size);
+	arena_store_release(&htab->shape, shape);
+	arena_htab_write_end(htab, from);
+}
+
+/**
+ * arena_htab_add() - add an entry
+ * @htab: the table
+ * @node: the node of the entry, in no table
+ * @hash: its hash
+ *
+ * There may be others with the same hash.
+ */
+static __always_inline void arena_htab_add(struct arena_htab __arena *htab,
+					   struct arena_htab_node __arena *node, __u64 hash)
+{
+	struct arena_htab_bucket __arena *bucket = __arena_htab_bucket_of(htab, hash);
+
+	node->hash = hash;
+	node->next = bucket->first;
+	arena_store_release(&bucket->first, node);
+	htab->entries++;
+	if (htab->entries > arena_htab_buckets(htab))
+		__arena_htab_grow(htab);
+}
+
+/* What points to @node, or to the end of the chain if that is nowhere. */
+static arena_noinline struct arena_htab_node __arena *__arena *
+__arena_htab_link(struct arena_htab_bucket __arena *bucket,
+		  const struct arena_htab_node __arena *node)
+{
+	struct arena_htab_node __arena *__arena *at = &bucket->first;
+	int turn;
+
+	bpf_for(turn, 0, __ARENA_HTAB_TURNS) {
+		struct arena_htab_node __arena *next = *at;
+
+		if (!next || next == node)
+			break;
+		at = &next->next;
+	}
+	return at;
+}
+
+/**
+ * arena_htab_del() - take an entry out
+ * @htab: the table
+ * @node: the node of the entry; it can be freed afterwards
+ *
+ * Return: 0, or -ENOENT if it is not in the table
+ */
+static arena_noinline int arena_htab_del(struct arena_htab __arena *htab,
+				     struct arena_htab_node __arena *node)
+{
+	struct arena_htab_node __arena *__arena *at;
+	__u64 hash = node->hash;
+
+	at = __arena_htab_link(__arena_htab_bucket_of(htab, hash), node);
+	if (*at != node)
+		return -ENOENT;
+	arena_htab_write_begin(htab, hash);
+	WRITE_ONCE(*at, node->next);
+	arena_htab_write_end(htab, hash);
+	htab->entries--;
+	return 0;
+}
+
+/* One bucket less. Returns 0 if that is too few. */
+static arena_noinline int __arena_htab_shrink(struct arena_htab __arena *htab)
+{
+	struct arena_htab_bucket __arena *bucket, *last;
+	__u64 shape = htab->shape;
+	__u32 buckets = arena_htab_buckets(htab), to;
+
+	if (buckets <= ARENA_HTAB_MIN || buckets <= htab->entries)
+		return 0;
+	if (!(__u32)shape)
+		shape = ((shape >> 32) - 1) << 32 | __arena_htab_size(shape) / 2;
+	shape--;
+	to = shape;
+	bucket = __arena_htab_bucket(htab, to);
+	last = __arena_htab_bucket(htab, buckets - 1);
+	arena_htab_write_begin(htab, to);
+	*__arena_htab_link(bucket, NULL) = last->first;
+	arena_store_release(&htab->shape, shape);
+	arena_htab_write_end(htab, to);
+	__arena_htab_free_memory(htab, buckets - 1);
+	return 1;
+}
+
+/**
+ * arena_htab_trim() - give back memory
+ * @htab: the table; if it is empty, all of its memory is given back
+ */
+static arena_noinline void arena_htab_trim(struct arena_htab __arena *htab)
+{
+	int turn;
+
+	bpf_for(turn, 0, __ARENA_HTAB_TURNS)
+		if (!__arena_htab_shrink(htab))
+			break;
+}
+
+#endif /* __BPF_ARENA_HASHTABLE_H */

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The lock in an arena keeps programs and threads apart, whoever interrupts whom, and
+ * who cannot have it is told so and leaves nothing behind.
+ */
+#define _GNU_SOURCE
+#include <test_progs.h>
+#include <linux/perf_event.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include "arena_test.h"
+#include "bpf_arena_spin_lock.h"
+#include "progs/arena_lib_lock.h"
+#include "arena_lib_lock.skel.h"
+
+#define LONG_NS		200000000ULL	/* far more than a miss without waiting takes */
+#define CLOCK_NS	200000
+
+static struct arena_lib_lock *skel;
+static __u64 user_got[2];
+static bool race_is_over;
+
+static void pin_to(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static int run(struct bpf_program *prog)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	bool xdp = bpf_program__type(prog) == BPF_PROG_TYPE_XDP;
+	char packet[64] = {};
+	int err;
+
+	if (xdp) {
+		opts.data_in = packet;
+		opts.data_size_in = sizeof(packet);
+	}
+	err = bpf_prog_test_run_opts(bpf_program__fd(prog), &opts);
+	return err ?: opts.retval != (xdp ? XDP_PASS : 0);
+}
+
+static struct taken *taken(enum taker taker)
+{
+	return &skel->bss->taken[taker];
+}
+
+static void forget(void)
+{
+	memset(skel->bss->taken, 0, sizeof(skel->bss->taken));
+	skel->bss->turns = 1;
+	skel->bss->stop = 0;
+}
+
+/* As if nobody had ever failed to get it. */
+static void expect_free(void)
+{
+	ASSERT_EQ(arena_spin_holder(&skel->arena->lock), 0, "holder");
+	forget();
+	ASSERT_OK(run(skel->progs.in_syscall), "run");
+	ASSERT_EQ(taken(BY_SYSCALL)->got, 1, "got");
+	if (ASSERT_OK(arena_spin_lock(&skel->arena->lock), "lock"))
+		arena_spin_unlock(&skel->arena->lock);
+}
+
+static void expect_timeout(enum taker taker, bool waited)
+{
+	ASSERT_EQ(taken(taker)->got, 0, "got");
+	ASSERT_GE(taken(taker)->missed, 1, "missed");
+	ASSERT_EQ(taken(taker)->err, ETIMEDOUT, "error");
+	if (waited)
+		ASSERT_GE(taken(taker)->min_ns, LONG_NS, "waited");
+	else
+		ASSERT_LT(taken(taker)->min_ns, LONG_NS, "waited");
+}
+
+static void user_holds(void)
+{
+	arena_spinlock_t *lock = &skel->arena->lock;
+
+	if (!ASSERT_EQ(arena_spin_trylock(lock), 1, "trylock"))
+		return;
+	ASSERT_EQ(arena_spin_holder(lock), syscall(SYS_gettid), "holder");
+	forget();
+	ASSERT_OK(run(skel->progs.in_syscall), "run");
+	expect_timeout(BY_SYSCALL, true);
+	ASSERT_OK(run(skel->progs.in_xdp), "run");
+	expect_timeout(BY_XDP, true);
+	ASSERT_EQ(arena_spin_lock(lock), -ETIMEDOUT, "lock");
+	ASSERT_EQ(arena_spin_trylock(lock), 0, "trylock");
+	ASSERT_EQ(arena_spin_holder(lock), syscall(SYS_gettid), "holder");
+	arena_spin_unlock(lock);
+	expect_free();
+}
+
+static void *hold_thread(void *arg)
+{
+	pin_to(1);
+	return (void *)(long)run(skel->progs.hold);
+}
+
+static void with_holder_on_cpu1(void (*test)(void))
+{
+	arena_spinlock_t *lock = &skel->arena->lock;
+	pthread_t thread;
+	void *ret;
+
+	forget();
+	pin_to(0);
+	if (!ASSERT_OK(pthread_create(&thread, NULL, hold_thread, NULL), "thread"))
+		return;
+	if (ASSERT_TRUE(ARENA_EVENTUALLY(arena_spin_holder(lock)), "held")) {
+		ASSERT_EQ(arena_spin_holder(lock), ARENA_SPIN_CPU | 1, "holder");
+		test();
+	}
+	WRITE_ONCE(skel->bss->stop, 1);
+	pthread_join(thread, &ret);
+	ASSERT_NULL(ret, "holder's return value");
+	expect_free();
+}
+
+static void others_want_it(void)
+{
+	arena_spinlock_t *lock = &skel->arena->lock;
+
+	ASSERT_OK(run(skel->progs.in_syscall), "run");
+	expect_timeout(BY_SYSCALL, true);
+	ASSERT_EQ(arena_spin_lock(lock), -ETIMEDOUT, "lock");
+	ASSERT_EQ(arena_spin_trylock(lock), 0, "trylock");
+}
+
+static void bpf_holds(void)
+{
+	with_holder_on_cpu1(others_want_it);
+}
+
+/* Asks every other CPU for a backtrace, by an interrupt that can't be masked. */
+static void send_nmi(void)
+{
+	struct bpf_link *link = bpf_program__attach(skel->progs.in_nmi);
+
+	if (!ASSERT_OK_PTR(link, "attach"))
+		return;
+	arena_write_file("/proc/sysrq-trigger", "l");
+	ARENA_EVENTUALLY(READ_ONCE(taken(BY_NMI)->missed));
+	bpf_link__destroy(link);
+	expect_timeout(BY_NMI, false);
+}
+
+static void nmi(void)
+{
+	with_holder_on_cpu1(send_nmi);
+}
+
+static struct bpf_link *start_clock(int cpu)
+{
+	struct perf_event_attr attr = {
+		.size = sizeof(attr),
+		.type = PERF_TYPE_SOFTWARE,
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.sample_period = CLOCK_NS,
+	};
+	struct bpf_link *link;
+	int fd;
+
+	fd = syscall(__NR_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	if (!ASSERT_GE(fd, 0, "perf_event_open"))
+		return NULL;
+	link = bpf_program__attach_perf_event(skel->progs.in_interrupt, fd);
+	if (!ASSERT_OK_PTR(link, "attach"))
+		close(fd);
+	return link;
+}
+
+static void interrupt_cpu1(void)
+{
+	struct bpf_link *link = start_clock(1);
+
+	ARENA_EVENTUALLY(READ_ONCE(taken(BY_CLOCK)->missed) >= 10);
+	bpf_link__destroy(link);
+	expect_timeout(BY_CLOCK, false);
+}
+
+static void interrupt(void)
+{
+	with_holder_on_cpu1(interrupt_cpu1);
+}
+
+static void tracepoint(void)
+{
+	struct bpf_link *link = bpf_program__attach(skel->progs.in_printk);
+	int i;
+
+	if (!ASSERT_OK_PTR(link, "attach"))
+		return;
+	forget();
+	for (i = 0; i < 5; i++)
+		ASSERT_OK(run(skel->progs.reenter), "reenter");
+	bpf_link__destroy(link);
+	/* A run comes by there twice, once with the lock and once without. */
+	ASSERT_EQ(taken(BY_PRINTK)->got, 5, "got");
+	ASSERT_EQ(taken(BY_PRINTK)->missed, 5, "missed");
+	ASSERT_EQ(taken(BY_PRINTK)->err, ETIMEDOUT, "error");
+	ASSERT_LT(taken(BY_PRINTK)->min_ns, LONG_NS, "waited");
+	expect_free();
+}
+
+static void *race_in_user(void *arg)
+{
+	long cpu = (long)arg;
+
+	pin_to(cpu);
+	while (!READ_ONCE(race_is_over)) {
+		if (arena_spin_lock(&skel->arena->lock))
+			continue;
+		WRITE_ONCE(skel->arena->count, READ_ONCE(skel->arena->count) + 1);
+		arena_spin_unlock(&skel->arena->lock);
+		user_got[cpu]++;
+	}
+	return NULL;
+}
+
+static void *race_in_bpf(void *arg)
+{
+	long cpu = (long)arg;
+
+	pin_to(cpu);
+	while (!READ_ONCE(race_is_over))
+		if (run(cpu ? skel->progs.in_xdp : skel->progs.in_syscall))
+			return (void *)1;
+	return NULL;
+}
+
+#define ENOUGH	50000
+
+/* Two threads and two programs on two CPUs, and another program that interrupts all. */
+static void race(void)
+{
+	void *(*const runners[])(void *) = { race_in_bpf, race_in_user };
+	pthread_t threads[4];
+	struct bpf_link *clock[2];
+	__u64 sum = 0;
+	void *ret;
+	int i, n;
+
+	forget();
+	skel->bss->turns = 1000;
+	skel->data->wait_ns = 500000;
+	skel->arena->count = 0;
+	user_got[0] = 0;
+	user_got[1] = 0;
+	race_is_over = false;
+	for (i = 0; i < 2; i++)
+		clock[i] = start_clock(i);
+	for (n = 0; n < 4; n++)
+		if (!ASSERT_OK(pthread_create(&threads[n], NULL, runners[n / 2],
+					      (void *)(n % 2L)), "thread"))
+			break;
+	ASSERT_TRUE(ARENA_EVENTUALLY(READ_ONCE(taken(BY_SYSCALL)->got) > ENOUGH &&
+				     READ_ONCE(taken(BY_XDP)->got) > ENOUGH &&
+				     READ_ONCE(taken(BY_CLOCK)->got) > 10 &&
+				     READ_ONCE(user_got[0]) > ENOUGH &&
+				     READ_ONCE(user_got[1]) > ENOUGH), "everybody's turn");
+	WRITE_ONCE(race_is_over, true);
+	while (n--) {
+		pthread_join(threads[n], &ret);
+		ASSERT_NULL(ret, "thread's return value");
+	}
+	for (i = 0; i < 2; i++) {
+		bpf_link__destroy(clock[i]);
+		sum += user_got[i];
+	}
+	for (i = 0; i < NR_TAKERS; i++) {
+		sum += taken(i)->got;
+		printf("taker %d: %llu got, %llu missed\n", i, taken(i)->got, taken(i)->missed);
+	}
+	printf("user space: %llu, %llu got\n", user_got[0], user_got[1]);
+	ASSERT_EQ(skel->arena->count, sum, "count");
+	expect_free();
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} tests[] = {
+	{ "user_holds", user_holds },
+	{ "bpf_holds", bpf_holds },
+	{ "nmi", nmi },
+	{ "interrupt", interrupt },
+	{ "tracepoint", tracepoint },
+	{ "race", race },
+};
+
+/* Needs both CPUs: not beside other tests. */
+void serial_test_arena_lib_lock(void)
+{
+	cpu_set_t old;
+	int i;
+
+	if (libbpf_num_possible_cpus() < 2) {
+		ASSERT_FAIL("the test of the lock needs two CPUs");
+		return;
+	}
+	sched_getaffinity(0, sizeof(old), &old);
+	skel = arena_lib_lock__open_and_load();
+	if (!ASSERT_OK_PTR(skel, "open and load"))
+		return;
+	for (i = 0; i < ARRAY_SIZE(tests); i++) {
+		if (!test__start_subtest(tests[i].name))
+			continue;
+		skel->data->wait_ns = LONG_NS;
+		tests[i].run();
+		sched_setaffinity(0, sizeof(old), &old);
+	}
+	arena_lib_lock__destroy(skel);
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Heaps in an arena: of pages that programs allocate, and of a range. */
+#include <vmlinux.h>
+#include <bpf/bpf_helpers.h>
+#include "bpf_arena_common.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARENA);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 40000);
+} arena SEC(".maps");
+
+#include "arena_lib_alloc.h"
+
+struct arena_heap __arena_global heap;
+struct arena_heap __arena_global ranged;
+struct slot __arena_global slots[OWNERS * SLOTS];
+
+/* Not the arena's: that each run has one of its own must not depend on it. */
+struct alloc_run runs[OWNERS];
+__u32 turns;
+__u32 use_range;
+__u64 ticks;
+
+/* Two programs, each on its CPU, and what interrupts them there */
+enum owner {
+	IN_SYSCALL,
+	IN_XDP,
+	IN_INTERRUPT,
+};
+
+static __always_inline struct arena_heap __arena *the_heap(void)
+{
+	return use_range ? &ranged : &heap;
+}
+
+/* Global functions: what they do is no part of the loops that call them. */
+__noinline int one_op(__u32 owner)
+{
+	struct alloc_run run;
+
+	if (owner >= OWNERS)
+		return 1;
+	run = runs[owner];
+	alloc_op(the_heap(), &slots[owner * SLOTS], &run);
+	runs[owner] = run;
+	return 0;
+}
+
+__noinline int empty_slot(__u32 nr)
+{
+	struct alloc_run run = {};
+
+	if (slots[nr].obj)
+		alloc_put(the_heap(), &slots[nr], &run);
+	return run.damaged || run.refused;
+}
+
+static __always_inline void some_ops(enum owner owner, __u32 cnt)
+{
+	__u32 nr = owner * 2 + (bpf_get_smp_processor_id() & 1);
+	int i;
+
+	bpf_for(i, 0, cnt)
+		one_op(nr);
+}
+
+SEC("syscall")
+int in_syscall(void *ctx)
+{
+	some_ops(IN_SYSCALL, turns);
+	return 0;
+}
+
+SEC("xdp")
+int in_xdp(struct xdp_md *ctx)
+{
+	some_ops(IN_XDP, turns);
+	return 0;
+}
+
+SEC("perf_event")
+int in_interrupt(void *ctx)
+{
+	some_ops(IN_INTERRUPT, 3);
+	__sync_fetch_and_add(&ticks, 1);
+	return 0;
+}
+
+/* Free all there is, and give all pages back that can be. */
+SEC("syscall")
+int clean_up(void *ctx)
+{
+	int i, wrong = 0;
+
+	bpf_for(i, 0, OWNERS * SLOTS)
+		wrong |= empty_slot(i);
+	arena_heap_trim(the_heap());
+	return wrong;
+}
+
+SEC("syscall")
+int make_range(void *ctx)
+{
+	return arena_heap_init_range(&ranged, arena_base(&arena) + 20000UL * PAGE_SIZE, 20000);
+}
+
+char _license[] SEC("license") = "GPL";
