@@ -102,7 +102,8 @@ demo: btf
 .PHONY: initramfs
 initramfs: selftests demo
 	@scripts/initramfs.sh build/vm/initramfs.cpio $(SELFTESTS)/test_progs \
-		$(SELFTESTS)/arena_bench $(SELFTESTS)/*.bpf.o $(SELFTESTS)/tools/sbin/bpftool $(DEMO)/arena-demo
+		$(SELFTESTS)/arena_bench $(SELFTESTS)/*.bpf.o $(SELFTESTS)/tools/sbin/bpftool $(DEMO)/arena-demo \
+		$(DEMO)/arena-cache $(DEMO)/cache_test
 
 .PHONY: refresh
 refresh:

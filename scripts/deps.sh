@@ -10,7 +10,7 @@ set -eu
 
 packages="
 	bc binutils-dev bison busybox-static ccache cpio dwarves flex gcc git
-	kmod libc6-dev libcap-dev libelf-dev libssl-dev make perl
+	kmod libc6-dev libcap-dev libelf-dev libmemcached-tools libssl-dev make perl
 	python3-git python3-minimal python3-ply qemu-system-x86 quilt rsync shellcheck sparse strace
 	util-linux xz-utils zlib1g-dev $*"
 [ -n "${CLANG:-}" ] || packages="$packages clang-19 lld-19 llvm-19"

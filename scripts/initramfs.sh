@@ -3,8 +3,9 @@
 #
 # usage: initramfs.sh OUTPUT [FILE]...
 #
-# Makes the guest's root file system: busybox, strace, bpftool and the FILEs,
-# these in /bpf, with the shared libraries they need.
+# Makes the guest's root file system: busybox, strace, and in /bpf the FILEs, the
+# scripts of scripts/guest and libmemcached's clients, with the shared libraries
+# they need.
 
 set -eu
 
@@ -22,14 +23,24 @@ ln -s ../bin usr/bin
 ln -s ../bin usr/sbin
 echo "root:x:0:0:root:/bpf:/bin/sh" >etc/passwd
 echo "root:x:0:" >etc/group
+echo "127.0.0.1 localhost" >etc/hosts
 cd - >/dev/null
 
-cp scripts/guest/init "$root/init"
+cp scripts/guest/* "$root/bpf/"
+mv "$root/bpf/init" "$root/init"
 cp "$(command -v busybox)" "$root/bin/busybox"
 busybox --list | grep -vx busybox | while read -r applet; do
 	ln -s busybox "$root/bin/$applet"
 done
 cp "$(command -v strace)" "$root/bin/"
+# Debian calls memcapable memccapable; the one here calls that.
+for client in memccapable memccat memccp memcstat memcslap; do
+	if program=$(command -v $client); then
+		cp "$program" "$root/bpf/"
+	else
+		echo "initramfs.sh: no $client: needs libmemcached-tools" >&2
+	fi
+done
 [ $# -eq 0 ] || cp "$@" "$root/bpf/"
 
 # ldd says "not a dynamic executable" of BPF objects and scripts. It cannot know
