@@ -31,7 +31,7 @@ protocol()
 {
 	in_guest memcapable
 	says "All tests passed"
-	says "server stopped: 100 of 100"
+	says "server stopped: 2000 of 2000"
 }
 
 bad_options()

@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 scripts_are_posix()
 {
-	for script in vmtest.sh scripts/*.sh scripts/guest/init tests/*.sh .ci/run; do
+	for script in vmtest.sh scripts/*.sh scripts/guest/* tests/*.sh .ci/run; do
 		dash -n "$script"
 		shellcheck -x -S warning -s sh "$script"
 	done
