@@ -16,7 +16,7 @@ VMLINUX := build/kernel/vmlinux
 IMAGE := arch/x86/boot/bzImage
 BTF := $(CURDIR)/build/vmlinux.btf
 SELFTESTS := $(CURDIR)/build/selftests
-DEMO := $(CURDIR)/build/demo
+TOOLS := $(CURDIR)/build/tools
 
 FRAGMENTS := configs/arena.config configs/vm.config
 # KBUILD source,objects
@@ -27,7 +27,7 @@ all: initramfs $(if $(filter-out normal,$(CONFIG)),kernel-$(CONFIG))
 
 .PHONY: help
 help:
-	@echo 'make                 kernel, selftests, demonstration and initramfs, in build/'
+	@echo 'make                 kernel, selftests, tools and initramfs, in build/'
 	@echo 'make CONFIG=debug    the same, and the debug kernel; or CONFIG=kcsan'
 	@echo 'make test            every test; the last line counts them'
 	@echo 'make test-debug      the arena selftests on the debug kernel'
@@ -91,19 +91,19 @@ selftests: btf
 		TEST_FILTER=arena OUTPUT=$(SELFTESTS) VMLINUX_BTF=$(BTF) \
 		CLANG=$(CLANG) CLANG_OLD=$(CLANG_OLD) LLVM_STRIP=$(LLVM_STRIP)
 
-.PHONY: demo
-demo: btf
-	@mkdir -p $(DEMO)
-	@scripts/progress.sh demo 0 \
+.PHONY: tools
+tools: btf
+	@mkdir -p $(TOOLS)
+	@scripts/progress.sh tools 0 \
 		$(MAKE) -C $(SRC)/tools/bpf/arena -j$(JOBS) \
-		OUTPUT=$(DEMO)/ VMLINUX_BTF=$(BTF) CLANG=$(CLANG) \
+		OUTPUT=$(TOOLS)/ VMLINUX_BTF=$(BTF) CLANG=$(CLANG) \
 		LLVM_STRIP=$(LLVM_STRIP)
 
 .PHONY: initramfs
-initramfs: selftests demo
+initramfs: selftests tools
 	@scripts/initramfs.sh build/vm/initramfs.cpio $(SELFTESTS)/test_progs \
-		$(SELFTESTS)/arena_bench $(SELFTESTS)/*.bpf.o $(SELFTESTS)/tools/sbin/bpftool $(DEMO)/arena-demo \
-		$(DEMO)/arena-cache $(DEMO)/cache_test
+		$(SELFTESTS)/arena_bench $(SELFTESTS)/*.bpf.o \
+		$(SELFTESTS)/tools/sbin/bpftool $(TOOLS)/arena-* $(TOOLS)/cache_test
 
 .PHONY: refresh
 refresh:

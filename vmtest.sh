@@ -12,7 +12,7 @@ usage: ./vmtest.sh [-c normal|debug|kcsan] [-k IMAGE] [-s | -- COMMAND [ARG]...]
 
 Installs what is missing (Debian 12 or newer), fetches the base, applies the
 series, builds, boots the kernel in QEMU and runs COMMAND in it; without one,
-the demonstration (arena-demo). The exit status is COMMAND's.
+a short scene of what arenas are for. The exit status is COMMAND's.
 
   -c debug    the debug kernel: KASAN, lockdep and the like (slower)
   -c kcsan    the kernel with KCSAN, which looks for data races (slower still)
@@ -20,8 +20,8 @@ the demonstration (arena-demo). The exit status is COMMAND's.
   -s          a shell; "exit" ends the machine
   -h          this help
 
-COMMAND finds test_progs, bpftool, arena-demo, strace and busybox in its PATH;
-its standard input is /dev/null. For a pipeline: -- sh -c 'A | B'.
+COMMAND finds arena-top, arena-heap, test_progs, bpftool, strace and busybox in
+its PATH; standard input is /dev/null. For a pipeline: -- sh -c 'A | B'.
 
 Other exit statuses:
   123   the kernel reported a WARNING, BUG, Oops, lockdep, KASAN or UBSAN
@@ -77,7 +77,7 @@ if [ -n "$shell" ]; then
 	[ -t 0 ] || die "-s needs a terminal; for a script: -- sh -c 'SCRIPT'"
 	set -- sh -l
 elif [ $# -eq 0 ]; then
-	set -- arena-demo
+	set -- scene
 fi
 
 if [ -n "${LINUX:-}" ]; then

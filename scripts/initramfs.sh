@@ -21,8 +21,14 @@ ln -s bin sbin
 mkdir -p usr
 ln -s ../bin usr/bin
 ln -s ../bin usr/sbin
-echo "root:x:0:0:root:/bpf:/bin/sh" >etc/passwd
-echo "root:x:0:" >etc/group
+cat >etc/passwd <<EOT
+root:x:0:0:root:/bpf:/bin/sh
+nobody:x:65534:65534:nobody:/:/bin/sh
+EOT
+cat >etc/group <<EOT
+root:x:0:
+nogroup:x:65534:
+EOT
 echo "127.0.0.1 localhost" >etc/hosts
 cd - >/dev/null
 

@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The tests that run in the virtual machine: the arena selftests and the
-# demonstration, which checks its own result.
+# The arena selftests, in the virtual machine.
 
 cd "$(dirname "$0")/.." || exit 1
 . tests/lib.sh
@@ -57,11 +56,5 @@ selftests()
 	grep ':SKIP' "$log" | sed 's/^/      /'
 }
 
-demonstration()
-{
-	scripts/boot.sh $image arena-demo
-}
-
 selftests
-check "the demonstration" demonstration
 finish

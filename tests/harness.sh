@@ -68,7 +68,7 @@ guest_has_what_tests_need()
 			grep -q " $fs " /proc/mounts || { echo "no $fs"; exit 1; }
 		done
 		ip addr show lo | grep -q UP
-		command -v test_progs bpftool strace arena-demo
+		command -v test_progs bpftool strace arena-top arena-heap scene
 		ls arena*.bpf.o
 		[ "$(nproc)" -eq 2 ]
 		bpftool version

@@ -41,6 +41,7 @@ fi
 suite make --no-print-directory -C selftests/bpf/arena_unit check
 suite tests/guest.sh
 suite tests/docs.sh
+suite tests/tools.sh
 suite tests/cache.sh
 suite tests/conformance.sh
 suite tests/stock.sh
