@@ -44,6 +44,8 @@ static inline void *arena_lib_race_thread(void *arg)
 	while (!err && !READ_ONCE(arena_lib_is_over)) {
 		err = racer->prog ? arena_lib_run(racer->prog) : racer->user(racer->nr);
 		WRITE_ONCE(racer->runs, racer->runs + 1);
+		/* It may be that there is nothing to do before others have done something. */
+		sched_yield();
 	}
 	return (void *)err;
 }

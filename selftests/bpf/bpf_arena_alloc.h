@@ -35,6 +35,13 @@
  * a few pages at most, unless it dies with the lock: then what needs the lock fails, and
  * arena_spin_holder(&heap->lock) tells who had it.
  *
+ * In programs arena_malloc() and arena_free() are calls of global functions: a program
+ * that may sleep cannot make them in a section, so not with a lock held either (allocate
+ * before), and with callbacks in it arena_malloc() does not sleep. They nest four calls
+ * deep, of the eight that a program has, and take some 300 of its 512 bytes of stack. In
+ * a program's own loop, put what is done with objects in a global function as well: the
+ * verifier then looks at it once, and not at all ways through it in all turns.
+ *
  * The bitmaps and all else about slabs are not next to the objects, so that one that is
  * written to after its end, or after it was freed, does not lead the heap astray. Only
  * pages that are free have links in them. Whoever can write to the arena can still ruin
@@ -55,7 +62,7 @@
 #define ARENA_HEAP_KEEP		16	/* free pages that are not given back */
 #endif
 
-#define ARENA_MALLOC_MAX	(1U << 20)
+#define ARENA_MALLOC_MAX	0x100000U	/* bytes */
 
 /*
  * In programs these are global functions, which the verifier looks at once, whoever calls
@@ -84,7 +91,7 @@
  * are named by numbers of 32 bits: 0 is none. (The first page of the window cannot be
  * had by a pointer, for its address would be NULL.)
  */
-#define ARENA_WINDOW_PAGES	(1U << 20)
+#define ARENA_WINDOW_PAGES	0x100000U
 #define ARENA_LEAF_PAGES	(PAGE_SIZE / (__u32)sizeof(__u32))
 #define ARENA_HEAP_LEAVES	(ARENA_WINDOW_PAGES / ARENA_LEAF_PAGES)
 
@@ -219,7 +226,8 @@ static __always_inline void __arena *arena_heap_page(struct arena_heap __arena *
 	return (void __arena *)(arena_heap_base(heap) | (__u64)page * PAGE_SIZE);
 }
 
-static __always_inline struct arena_slab __arena *arena_slab_at(struct arena_heap __arena *heap, __u32 nr)
+static __always_inline struct arena_slab __arena *
+arena_slab_at(struct arena_heap __arena *heap, __u32 nr)
 {
 	return (void __arena *)(arena_heap_base(heap) | (__u64)nr * sizeof(struct arena_slab));
 }
@@ -255,7 +263,8 @@ static __always_inline __u32 arena_page_get(struct arena_heap __arena *heap, __u
 	return arena_load_acquire(arena_page_word(heap, page));
 }
 
-static __always_inline void arena_page_set(struct arena_heap __arena *heap, __u32 page, __u32 value)
+static __always_inline void arena_page_set(struct arena_heap __arena *heap, __u32 page,
+					   __u32 value)
 {
 	arena_store_release(arena_page_word(heap, page), value);
 }
@@ -284,14 +293,15 @@ static __always_inline __u32 arena_run_pages(struct arena_heap __arena *heap, __
 	return (word & ARENA_PAGE_KIND) == ARENA_PAGE_FREE ? word & ARENA_PAGE_VALUE : 0;
 }
 
-static __always_inline void arena_run_mark(struct arena_heap __arena *heap, __u32 page, __u32 pages,
-				  __u32 value)
+static __always_inline void arena_run_mark(struct arena_heap __arena *heap, __u32 page,
+					   __u32 pages, __u32 value)
 {
 	arena_page_set(heap, page, value);
 	arena_page_set(heap, page + pages - 1, value);
 }
 
-static __always_inline void arena_run_link(struct arena_heap __arena *heap, __u32 page, __u32 pages)
+static __always_inline void arena_run_link(struct arena_heap __arena *heap, __u32 page,
+					   __u32 pages)
 {
 	struct arena_free_run __arena *run = arena_run_at(heap, page);
 	__u32 bin = arena_run_bin(pages);
@@ -302,11 +312,12 @@ static __always_inline void arena_run_link(struct arena_heap __arena *heap, __u3
 	if (run->next)
 		arena_run_at(heap, run->next)->prev = page;
 	heap->bin[bin] = page;
-	heap->bins |= 1U << bin;
+	heap->bins |= ARENA_BIT(bin);
 	heap->pool_pages += pages;
 }
 
-static __always_inline void arena_run_unlink(struct arena_heap __arena *heap, __u32 page, __u32 pages)
+static __always_inline void arena_run_unlink(struct arena_heap __arena *heap, __u32 page,
+					     __u32 pages)
 {
 	struct arena_free_run __arena *run = arena_run_at(heap, page);
 	__u32 bin = arena_run_bin(pages);
@@ -319,7 +330,7 @@ static __always_inline void arena_run_unlink(struct arena_heap __arena *heap, __
 	else
 		heap->bin[bin] = run->next;
 	if (!heap->bin[bin])
-		heap->bins &= ~(1U << bin);
+		heap->bins &= ~ARENA_BIT(bin);
 	heap->pool_pages -= pages;
 }
 
@@ -384,7 +395,8 @@ static __always_inline __u32 arena_pool_take(struct arena_heap __arena *heap, __
  */
 #define ARENA_PUSH_TRIES	1000000
 
-static __always_inline void arena_run_push(struct arena_heap __arena *heap, __u32 page, __u32 pages)
+static __always_inline void arena_run_push(struct arena_heap __arena *heap, __u32 page,
+					   __u32 pages)
 {
 	struct arena_free_run __arena *run = arena_run_at(heap, page);
 	__u32 first;
@@ -401,7 +413,7 @@ static __always_inline void arena_run_push(struct arena_heap __arena *heap, __u3
 
 /* A slab is pushed once, until it was looked at. */
 static __always_inline void arena_slab_push(struct arena_heap __arena *heap,
-				   struct arena_slab __arena *slab)
+					    struct arena_slab __arena *slab)
 {
 	__u32 first, nr = arena_slab_nr(slab);
 	int i;
@@ -422,7 +434,8 @@ static __always_inline void arena_slab_push(struct arena_heap __arena *heap,
 
 #ifdef __BPF__
 
-static __always_inline int arena_range_populate(struct arena_heap __arena *heap, __u32 page, __u32 pages)
+static __always_inline int arena_range_populate(struct arena_heap __arena *heap, __u32 page,
+						__u32 pages)
 {
 	return bpf_arena_alloc_pages(&arena, arena_heap_page(heap, page), pages,
 				     NUMA_NO_NODE, 0) != NULL;
@@ -433,7 +446,8 @@ static __always_inline __u32 arena_source_pages(__u32 pages)
 	return arena_page_nr(bpf_arena_alloc_pages(&arena, NULL, pages, NUMA_NO_NODE, 0));
 }
 
-static __always_inline void arena_source_free(struct arena_heap __arena *heap, __u32 page, __u32 pages)
+static __always_inline void arena_source_free(struct arena_heap __arena *heap, __u32 page,
+					      __u32 pages)
 {
 	bpf_arena_free_pages(&arena, arena_heap_page(heap, page), pages);
 }
@@ -442,10 +456,10 @@ static __always_inline void arena_source_free(struct arena_heap __arena *heap, _
 
 static __always_inline int arena_range_populate(struct arena_heap *heap, __u32 page, __u32 pages)
 {
-	volatile char *byte = arena_heap_page(heap, page);
+	char *byte = arena_heap_page(heap, page);
 
 	for (; pages; pages--, byte += PAGE_SIZE)
-		*byte = 0;
+		WRITE_ONCE(*byte, 0);
 	return 1;
 }
 
@@ -483,7 +497,8 @@ static __always_inline __u32 arena_range_take(struct arena_heap __arena *heap, _
 }
 
 /* Gives pages back that nobody has used: to a range only if none were taken since. */
-static __always_inline void arena_source_return(struct arena_heap __arena *heap, __u32 page, __u32 pages)
+static __always_inline void arena_source_return(struct arena_heap __arena *heap, __u32 page,
+						__u32 pages)
 {
 	__sync_fetch_and_sub(&heap->pages, pages);
 	if (!heap->end)
@@ -557,7 +572,7 @@ arena_global_func int arena_heap_grow(struct arena_heap __arena *heap __arg_aren
  */
 
 static __always_inline void arena_slab_unlink(struct arena_heap __arena *heap,
-				     struct arena_slab __arena *slab, __u32 class)
+					      struct arena_slab __arena *slab, __u32 class)
 {
 	if (slab->next)
 		arena_slab_at(heap, slab->next)->prev = slab->prev;
@@ -568,7 +583,7 @@ static __always_inline void arena_slab_unlink(struct arena_heap __arena *heap,
 }
 
 static __always_inline void arena_slab_link(struct arena_heap __arena *heap,
-				   struct arena_slab __arena *slab, __u32 class)
+					    struct arena_slab __arena *slab, __u32 class)
 {
 	slab->prev = 0;
 	slab->next = heap->partial[class];
@@ -583,8 +598,8 @@ static __always_inline __u64 arena_slab_word(__u32 class, __u32 objects)
 }
 
 /* Of one or three pages it is the first, the middle and the last one. */
-static __always_inline void arena_slab_mark(struct arena_heap __arena *heap, __u32 page, __u32 pages,
-				   __u32 value)
+static __always_inline void arena_slab_mark(struct arena_heap __arena *heap, __u32 page,
+					    __u32 pages, __u32 value)
 {
 	arena_page_set(heap, page, value);
 	arena_page_set(heap, page + pages / 2, value);
@@ -593,7 +608,7 @@ static __always_inline void arena_slab_mark(struct arena_heap __arena *heap, __u
 
 /* Gives the pages of a slab to the pool if it is empty, and remains so. */
 static __always_inline void arena_slab_release(struct arena_heap __arena *heap,
-				      struct arena_slab __arena *slab, __u32 class)
+					       struct arena_slab __arena *slab, __u32 class)
 {
 	__u64 word = arena_slab_word(class, arena_class_objects(class));
 	__u32 pages = arena_class_pages(class), page = slab->first;
@@ -611,7 +626,7 @@ static __always_inline void arena_slab_release(struct arena_heap __arena *heap,
 
 /* Puts a slab where it belongs, after something was freed in it. */
 static __always_inline void arena_slab_look(struct arena_heap __arena *heap,
-				   struct arena_slab __arena *slab)
+					    struct arena_slab __arena *slab)
 {
 	__u64 word = arena_load_acquire(&slab->word);
 	__u32 class = (__u32)(word >> 32) - 1;
@@ -661,7 +676,7 @@ static __always_inline void arena_slabs_add(struct arena_heap __arena *heap, __u
 
 /* Returns 0, or how many pages the pool lacks. */
 static __always_inline __u32 arena_slab_new(struct arena_heap __arena *heap, __u32 class,
-				   __u32 __arena *current_slab)
+					    __u32 __arena *current_slab)
 {
 	__u32 page, pages = arena_class_pages(class), objects = arena_class_objects(class);
 	struct arena_slab __arena *slab;
@@ -743,7 +758,7 @@ static __always_inline int arena_heap_read_news(struct arena_heap __arena *heap)
  * many pages the pool lacks, or -ETIMEDOUT.
  */
 static __always_inline int arena_slab_refill(struct arena_heap __arena *heap, __u32 class,
-				    __u32 __arena *current_slab, __u32 seen)
+					     __u32 __arena *current_slab, __u32 seen)
 {
 	struct arena_slab __arena *slab;
 	__u32 nr, lacks = 0;
@@ -900,7 +915,8 @@ static __always_inline void arena_heap_tell(struct arena_heap __arena *heap)
 
 /* An object was given back to the slab, whose word is this now. */
 static __always_inline void arena_slab_freed(struct arena_heap __arena *heap,
-				    struct arena_slab __arena *slab, __u64 word, __u32 class)
+					     struct arena_slab __arena *slab, __u64 word,
+					     __u32 class)
 {
 	__u32 where = arena_load_acquire(&slab->where);
 
@@ -916,7 +932,7 @@ static __always_inline void arena_slab_freed(struct arena_heap __arena *heap,
 
 /* Finds the object to which a reservation entitles. */
 static __always_inline void __arena *arena_slab_pick(struct arena_heap __arena *heap,
-					    struct arena_slab __arena *slab, __u32 class)
+						     struct arena_slab __arena *slab, __u32 class)
 {
 	__u64 bits, bit, offset;
 	__u32 w;
@@ -939,7 +955,7 @@ static __always_inline void __arena *arena_slab_pick(struct arena_heap __arena *
  * reservation, by which the slab cannot go away, then one of those that are free.
  */
 static __always_inline void __arena *arena_slab_take(struct arena_heap __arena *heap, __u32 nr,
-					    __u32 class)
+						     __u32 class)
 {
 	struct arena_slab __arena *slab = arena_slab_at(heap, nr);
 	void __arena *obj;
@@ -1062,7 +1078,8 @@ static __always_inline void __arena *arena_malloc(struct arena_heap __arena *hea
 	return (void __arena *)obj;
 }
 
-static __always_inline int arena_small_free(struct arena_heap __arena *heap, void __arena *ptr, __u32 nr)
+static __always_inline int arena_small_free(struct arena_heap __arena *heap, void __arena *ptr,
+					    __u32 nr)
 {
 	struct arena_slab __arena *slab = arena_slab_at(heap, nr);
 	__u64 word = arena_load_acquire(&slab->word);
@@ -1082,7 +1099,8 @@ static __always_inline int arena_small_free(struct arena_heap __arena *heap, voi
 	return 0;
 }
 
-static __always_inline int arena_large_free(struct arena_heap __arena *heap, void __arena *ptr, __u32 word)
+static __always_inline int arena_large_free(struct arena_heap __arena *heap, void __arena *ptr,
+					    __u32 word)
 {
 	__u32 page = arena_page_nr(ptr), pages = word & ARENA_PAGE_VALUE;
 
@@ -1167,8 +1185,8 @@ static __always_inline int arena_heap_init(struct arena_heap __arena *heap, __u3
  * Return: 0, or -EINVAL if the range is empty, not aligned, or crosses a multiple of
  * 4 GiB, or if the heap is in use
  */
-static __always_inline int arena_heap_init_range(struct arena_heap __arena *heap, void __arena *start,
-					__u32 pages)
+static __always_inline int arena_heap_init_range(struct arena_heap __arena *heap,
+						 void __arena *start, __u32 pages)
 {
 	__u32 first = arena_page_nr(start);
 

@@ -25,7 +25,7 @@
 
 #define ARENA_BITMAP_WORDS(bits)	(((bits) + 63) / 64)
 
-#define ARENA_BIT(nr)			(1ULL << ((nr) % 64))
+#define ARENA_BIT(nr)			((__u64)1 << ((nr) % 64))
 
 /*
  * The number of the lowest bit that is set in a word, which is not 0. In programs clang

@@ -7,7 +7,7 @@
 #include "bpf_arena_alloc.h"
 #include "harness.h"
 
-#define WINDOW		(1ULL << 32)
+#define WINDOW		0x100000000ULL
 #define MAX_OBJECTS	5000
 #define STEPS		300000
 #define THREADS		4

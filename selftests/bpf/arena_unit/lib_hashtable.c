@@ -1,28 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The table of ../bpf_arena_hashtable.h. */
-#include <sys/mman.h>
 #include "lib.h"
+#include "lib_heap.h"
 #include "progs/arena_lib_hashtable.h"
-
-/* Memory for a heap: it has an end, as an arena has, and crosses no multiple of 4 GiB. */
-static void init_heap(struct arena_heap *heap, u64 pages)
-{
-	u64 size = pages * PAGE_SIZE;
-	char *mem = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	CHECK(mem != MAP_FAILED);
-	if ((u64)mem >> 32 != ((u64)mem + size) >> 32)
-		mem += size;
-	CHECK_EQ(arena_heap_init_range(heap, mem, pages), 0);
-}
 
 static void test_table(void)
 {
 	static struct table_model model;
 	static struct table table;
 
-	init_heap(&table.heap, HEAP_PAGES);
+	lib_init_heap(&table.heap, HEAP_PAGES);
 	arena_htab_init(&table.htab, &table.heap);
 	LIB_RUN(&table, table_step, &model, table_model_step, tables_differ);
 }
@@ -38,7 +25,7 @@ static void test_large(void)
 	u64 i;
 
 	CHECK(e);
-	init_heap(&heap, 1024);
+	lib_init_heap(&heap, 1024);
 	arena_htab_init(&htab, &heap);
 	arena_heap_stats(&heap, &before);
 	for (i = 0; i < CNT; i++)
@@ -72,7 +59,7 @@ static void test_no_memory(void)
 	for (i = 0; i < CNT; i++)
 		arena_htab_add(&htab, &e[i].node, arena_htab_hash(i));
 	CHECK_EQ(arena_htab_buckets(&htab), ARENA_HTAB_MIN);
-	init_heap(&small, PAGES);
+	lib_init_heap(&small, PAGES);
 	arena_htab_init(&htab, &small);
 	for (i = CNT; i < 2 * CNT; i++)
 		arena_htab_add(&htab, &e[i].node, arena_htab_hash(i));
@@ -83,7 +70,7 @@ static void test_no_memory(void)
 	for (i = 0; i < 2 * CNT; i++)
 		CHECK_EQ(arena_htab_del(&htab, &e[i].node), 0);
 	arena_htab_trim(&htab);
-	init_heap(&large, 64);
+	lib_init_heap(&large, 64);
 	arena_htab_init(&htab, &large);
 	for (i = 0; i < 2 * CNT; i++)
 		arena_htab_add(&htab, &e[i].node, arena_htab_hash(i));

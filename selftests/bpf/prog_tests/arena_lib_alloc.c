@@ -177,12 +177,12 @@ static void race(bool range)
 /* Where nothing may sleep a call fails when there is no page, and works again later. */
 static void atomic(bool range)
 {
-	char packet[64] = {};
-	LIBBPF_OPTS(bpf_test_run_opts, opts,
-		    .data_in = packet,
-		    .data_size_in = sizeof(packet));
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
 	int fd = bpf_program__fd(skel->progs.in_xdp);
+	char packet[64] = {};
 
+	opts.data_in = packet;
+	opts.data_size_in = sizeof(packet);
 	use_range(range);
 	start();
 	ASSERT_TRUE(ARENA_EVENTUALLY(({
@@ -194,7 +194,7 @@ static void atomic(bool range)
 }
 
 /* The limit holds, also for what the heap needs for itself. */
-static void limit(bool range)
+static void obey(bool range)
 {
 	struct arena_heap_stats stats;
 
@@ -240,6 +240,6 @@ void serial_test_arena_lib_alloc(void)
 	each_kind("random", random_ops);
 	each_kind("atomic", atomic);
 	each_kind("race", race);
-	each_kind("limit", limit);
+	each_kind("limit", obey);
 	sched_setaffinity(0, sizeof(old), &old);
 }

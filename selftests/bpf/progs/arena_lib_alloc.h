@@ -47,8 +47,8 @@ static inline __u32 alloc_step(__u32 size)
 
 static inline void alloc_fill(const struct slot __arena *slot)
 {
-	__u32 words = slot->size / 8, step = alloc_step(slot->size), w = 0;
 	__u64 __arena *obj = slot->obj;
+	__u32 words = slot->size / 8, step = alloc_step(slot->size), w = 0;
 	int i;
 
 	bpf_for(i, 0, 64) {
@@ -62,8 +62,8 @@ static inline void alloc_fill(const struct slot __arena *slot)
 
 static inline int alloc_is_damaged(const struct slot __arena *slot)
 {
-	__u32 words = slot->size / 8, step = alloc_step(slot->size), w = 0;
 	__u64 __arena *obj = slot->obj;
+	__u32 words = slot->size / 8, step = alloc_step(slot->size), w = 0;
 	int i;
 
 	bpf_for(i, 0, 64) {
