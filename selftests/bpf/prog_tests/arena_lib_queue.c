@@ -119,21 +119,31 @@ static void half_done(void)
 	ASSERT_EQ(n, SIZE, "popped");
 }
 
+/* One after the other, as many as that, or until the race is over */
 static int user_produces(int nr)
 {
-	__u32 id = 4 + nr % 2, i;
+	__u32 id = 4 + nr % 2, n = 0;
 
-	for (i = 0; i < OPS && queue_produce(queue, id, &skel->bss->produced[id]); i++)
-		;
+	while (n < OPS && !READ_ONCE(arena_lib_is_over)) {
+		if (queue_produce(queue, id, &skel->bss->produced[id]))
+			n++;
+		else
+			sched_yield();
+	}
 	return 0;
 }
 
 static int user_consumes(int nr)
 {
-	int i;
+	struct consumed *c = &skel->bss->consumed[2 + nr % 2];
+	__u32 n = 0;
 
-	for (i = 0; i < OPS && queue_consume(queue, &skel->bss->consumed[2 + nr % 2]); i++)
-		;
+	while (n < OPS && !READ_ONCE(arena_lib_is_over)) {
+		if (queue_consume(queue, c))
+			n++;
+		else
+			sched_yield();
+	}
 	return 0;
 }
 
@@ -192,7 +202,7 @@ static void race(struct bpf_program *prog, int (*user)(int nr))
 	skel->bss->turns = OPS;
 	for (i = 0; i < 2; i++)
 		clock[i] = start_clock(i);
-	arena_lib_race(prog, user, 200);
+	arena_lib_race(prog, user, 10);
 	ASSERT_GE(skel->bss->ticks, 10, "interrupts");
 	for (i = 0; i < 2; i++)
 		bpf_link__destroy(clock[i]);
