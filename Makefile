@@ -33,6 +33,8 @@ help:
 	@echo 'make test-debug      the arena selftests on the debug kernel'
 	@echo 'make bench           arenas of this kernel against mainline'"'"'s, in instructions'
 	@echo 'make guards          takes each guard out of the kernel, and sees its test fail'
+	@echo 'make fuzz            FUZZ_COUNT=N random programs and system calls in the guest'
+	@echo 'make fuzz-space      the page offset allocator in libFuzzer, FUZZ_SECONDS=N'
 	@echo 'make test-each       builds and boots the kernel after each single patch'
 	@echo 'make conformance     mainline'"'"'s arena selftests, here, there and on stock 6.1'
 	@echo 'make compare         6.1'"'"'s own BPF selftests, against tests/stock-results'
@@ -121,6 +123,25 @@ test:
 .PHONY: test-debug
 test-debug:
 	VM_TIMEOUT=$${VM_TIMEOUT:-5400} ./vmtest.sh -c debug -- test_progs -t arena
+
+# New ones each time, but for FUZZ_SEED=N.
+FUZZ_COUNT ?= 100000
+FUZZ_SECONDS ?= 600
+FUZZ_SEED ?= $(shell date +%s)000000
+
+.PHONY: fuzz
+fuzz: initramfs
+	VM_TIMEOUT=$${VM_TIMEOUT:-0} scripts/boot.sh build/kernel/$(IMAGE) sh -c \
+		'ARENA_FUZZ_SEED=$(FUZZ_SEED) ARENA_FUZZ_COUNT=$(FUZZ_COUNT) test_progs -t arena_fuzz'
+
+# libFuzzer comes with Debian's clang-14, but not with clang-19. The inputs that led
+# to new places are kept for the next time, and one that fails is, too.
+.PHONY: fuzz-space
+fuzz-space:
+	@mkdir -p build/fuzz/corpus
+	@$(MAKE) -C selftests/bpf/arena_unit fuzz CLANG=$(CLANG_OLD)
+	selftests/bpf/arena_unit/fuzz -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+		-artifact_prefix=build/fuzz/ build/fuzz/corpus
 
 .PHONY: test-each
 test-each: all

@@ -39,6 +39,7 @@ else
 	add 0 1 0
 fi
 suite make --no-print-directory -C selftests/bpf/arena_unit check
+suite tests/fuzz.sh
 suite tests/guest.sh
 suite tests/docs.sh
 suite tests/tools.sh
