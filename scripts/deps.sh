@@ -14,7 +14,7 @@ packages="
 	python3-git python3-minimal python3-ply qemu-system-x86 quilt rsync shellcheck sparse strace
 	util-linux xz-utils zlib1g-dev $*"
 [ -n "${CLANG:-}" ] || packages="$packages clang-19 lld-19 llvm-19"
-[ -n "${CLANG_OLD:-}" ] || packages="$packages clang-14"
+[ -n "${CLANG_OLD:-}" ] || packages="$packages clang-14 libclang-rt-14-dev"
 [ -n "${LINUX:-}" ] || [ -e build/linux/.git ] ||
 	packages="$packages linux-source-6.1"
 
@@ -56,7 +56,7 @@ if [ -n "$unknown" ]; then
 	cat >&2 <<EOF
 deps.sh: this distribution has no package$unknown
   clang-19, lld-19, llvm-19   install newer ones by other means, say CLANG=clang-N
-  clang-14                    any clang below 19 does, say CLANG_OLD=clang-N
+  clang-14, libclang-rt-14-dev  any clang below 19 does, say CLANG_OLD=clang-N
   linux-source-6.1            unpack a 6.1 kernel yourself, say LINUX=DIRECTORY
 EOF
 	exit 1

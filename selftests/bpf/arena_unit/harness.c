@@ -17,6 +17,10 @@ void check_failed(const char *file, int line, const char *what)
 	len = snprintf(msg, sizeof(msg), "# %s:%d: not true: %s\n", file, line, what);
 	if (write(STDOUT_FILENO, msg, len) != len)
 		_exit(2);
+#ifdef LIBFUZZER
+	/* libFuzzer keeps the input of what crashes, not of what exits. */
+	abort();
+#endif
 	_exit(1);
 }
 

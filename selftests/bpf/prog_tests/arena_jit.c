@@ -1396,10 +1396,25 @@ static int load_all_forms(void)
 	     BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, 8),
 	     CAST_USER(BPF_REG_8, BPF_REG_6));
 	ctx_store(&p, 0, BPF_REG_8);
+	EMIT(&p, BPF_ALU64_IMM(BPF_LSH, BPF_REG_6, 40),
+	     BPF_LDX_MEM(BPF_B, BPF_REG_8, BPF_REG_6, 0));
 	finish(&p);
 	fd = arena_load(BPF_PROG_TYPE_SYSCALL, p.insn, p.cnt);
 	insns_free(&p);
 	return fd;
+}
+
+/* With the map's fd for its id, a dump is a program that can be loaded. */
+static void load_dump(struct dump *d)
+{
+	int fd, i;
+
+	for (i = 0; i < d->cnt; i++)
+		if (d->insn[i].code == (BPF_LD | BPF_IMM | BPF_DW))
+			d->insn[i++].imm = a.fd;
+	fd = arena_load(BPF_PROG_TYPE_SYSCALL, d->insn, d->cnt);
+	if (fd >= 0)
+		close(fd);
 }
 
 /* A dump has public instructions only, and no address of the kernel. */
@@ -1408,7 +1423,8 @@ static void dump(void)
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info);
 	int fd = load_all_forms();
-	int i, casts = 0, maps = 0, values = 0, loads = 0, stores = 0, atomics = 0;
+	int i, casts_user = 0, casts_kern = 0, maps = 0, values = 0, loads = 0, stores = 0;
+	int atomics = 0;
 	static struct dump d;
 
 	if (fd < 0)
@@ -1435,9 +1451,10 @@ static void dump(void)
 			i++;
 			continue;
 		}
-		if (insn->code == (BPF_ALU64 | BPF_MOV | BPF_X) && insn->off == 1 &&
-		    insn->imm == 1 << 16)
-			casts++;
+		if (insn->code == (BPF_ALU64 | BPF_MOV | BPF_X) && insn->off == 1) {
+			casts_user += insn->imm == 1 << 16;
+			casts_kern += insn->imm == 1;
+		}
 		if (class == BPF_LDX || class == BPF_ST)
 			ASSERT_EQ(mode, BPF_MEM, "mode of load or store");
 		if (class == BPF_STX && mode != BPF_MEM) {
@@ -1452,10 +1469,12 @@ static void dump(void)
 	}
 	ASSERT_EQ(maps, 1, "maps");
 	ASSERT_EQ(values, 1, "values");
-	ASSERT_EQ(casts, 1, "casts to user");
-	ASSERT_EQ(loads, 4, "loads");
+	ASSERT_EQ(casts_user, 1, "casts to user");
+	ASSERT_EQ(casts_kern, 1, "casts to kernel");
+	ASSERT_EQ(loads, 5, "loads");
 	ASSERT_EQ(stores, 8, "stores");
 	ASSERT_EQ(atomics, 2, "atomics");
+	load_dump(&d);
 out:
 	close(fd);
 }

@@ -752,6 +752,28 @@ static void sound(void)
 		   BPF_MOV64_IMM(BPF_REG_0, 0));
 }
 
+/* What is dumped is what was loaded. */
+static void dump(void)
+{
+	struct bpf_insn insn[] = {
+		BPF_MOV64_IMM(BPF_REG_0, 0), MAY_GOTO(2), BPF_ALU64_IMM(BPF_ADD, BPF_REG_0, 1),
+		BPF_JMP_A(-3), BPF_EXIT_INSN(),
+	};
+	int fd = arena_load(BPF_PROG_TYPE_SYSCALL, insn, ARRAY_SIZE(insn));
+	struct bpf_insn dumped[ARRAY_SIZE(insn)] = {};
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	if (fd < 0)
+		return;
+	info.xlated_prog_insns = ptr_to_u64(dumped);
+	info.xlated_prog_len = sizeof(dumped);
+	ASSERT_OK(bpf_obj_get_info_by_fd(fd, &info, &len), "prog_info");
+	ASSERT_EQ(info.xlated_prog_len, sizeof(insn), "length");
+	ASSERT_OK(memcmp(dumped, insn, sizeof(insn)), "insns");
+	close(fd);
+}
+
 static const struct arena_subtest verifier_tests[] = {
 	{ "encoding", encoding },
 	{ "no_loop", no_loop },
@@ -770,6 +792,7 @@ static const struct arena_subtest verifier_tests[] = {
 	{ "iter_slot", iter_slot },
 	{ "iter_states", iter_states },
 	{ "sound", sound },
+	{ "dump", dump },
 };
 
 void test_arena_loops_verifier(void)
