@@ -31,6 +31,7 @@ help:
 	@echo 'make CONFIG=debug    the same, and the debug kernel; or CONFIG=kcsan'
 	@echo 'make test            every test; the last line counts them'
 	@echo 'make test-debug      the arena selftests on the debug kernel'
+	@echo 'make stress          the stress test for SECONDS=N (600); CONFIG=debug: on that kernel'
 	@echo 'make bench           arenas of this kernel against mainline'"'"'s, in instructions'
 	@echo 'make guards          takes each guard out of the kernel, and sees its test fail'
 	@echo 'make fuzz            FUZZ_COUNT=N random programs and system calls in the guest'
@@ -142,6 +143,14 @@ fuzz-space:
 	@$(MAKE) -C selftests/bpf/arena_unit fuzz CLANG=$(CLANG_OLD)
 	selftests/bpf/arena_unit/fuzz -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
 		-artifact_prefix=build/fuzz/ build/fuzz/corpus
+
+# As long as asked. The machine is small, so that its memory can be used up.
+SECONDS ?= 600
+.PHONY: stress
+stress:
+	VM_MEMORY=$${VM_MEMORY:-$(if $(filter debug,$(CONFIG)),1G,512M)} \
+	VM_TIMEOUT=$${VM_TIMEOUT:-$$((2 * $(SECONDS) + 600))} ./vmtest.sh -c $(CONFIG) -- \
+		env ARENA_STRESS_SECONDS=$(SECONDS) ARENA_STRESS_SEED=$(SEED) test_progs -t arena_stress
 
 .PHONY: test-each
 test-each: all

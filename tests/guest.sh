@@ -53,6 +53,8 @@ selftests()
 			tail -n 60 | sed 's/^/      /'
 		tail -n 60 "$log" | sed 's/^/      /'
 	fi
+	# What they did: failures injected, operations of the stress.
+	grep '^arena_[a-z]*: ' "$log" | sed 's/^/      /'
 	grep ':SKIP' "$log" | sed 's/^/      /'
 }
 
