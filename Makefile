@@ -31,7 +31,7 @@ help:
 	@echo 'make CONFIG=debug    the same, and the debug kernel; or CONFIG=kcsan'
 	@echo 'make test            every test; the last line counts them'
 	@echo 'make test-debug      the arena selftests on the debug kernel'
-	@echo 'make stress          the stress test for SECONDS=N (600); CONFIG=debug: on that kernel'
+	@echo 'make stress          the stress test for SECONDS=N (600), with SEED=N'
 	@echo 'make bench           arenas of this kernel against mainline'"'"'s, in instructions'
 	@echo 'make guards          takes each guard out of the kernel, and sees its test fail'
 	@echo 'make fuzz            FUZZ_COUNT=N random programs and system calls in the guest'
