@@ -112,7 +112,6 @@ run()
 	said=$log/compare-$suite.log
 	VM_INITRAMFS=build/vm/compare.cpio VM_MEMORY="${VM_MEMORY:-4G}" \
 		VM_TIMEOUT="${VM_TIMEOUT:-3600}" \
-		VM_APPEND="no_timer_check ${VM_APPEND:-}" \
 		scripts/boot.sh "$image" "$suite" "$@" >"$said" 2>&1 </dev/null
 	status=$?
 	# 1: a test failed. More: the machine, or the kernel's log, did.

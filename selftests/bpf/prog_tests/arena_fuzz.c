@@ -325,7 +325,7 @@ static bool run_and_compare(const struct fuzz_case *c, int fd, struct arena *a,
 		same = false;
 	}
 	if (info.arena_faults != m->faults) {
-		printf("it strayed %llu times, not %llu\n", info.arena_faults, m->faults);
+		printf("it strayed %u times, not %llu\n", info.arena_faults, m->faults);
 		same = false;
 	}
 	return same;

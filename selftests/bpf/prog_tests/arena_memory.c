@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 #include <bpf/btf.h>
 #include <linux/elf.h>
+#include <linux/io_uring.h>
 #include "arena_ops.h"
 
 #define BASE		0x100000000000ULL
@@ -1264,173 +1265,35 @@ static void pinned(struct arena_ops_env *env)
 			return;
 }
 
-static int fail_fd;
-
-/* Makes the nth allocation of this thread fail from here on; 0: none. */
-static void fail_nth(int n)
+/* Memory of files is not for fixed buffers: their pages are pinned, and let go. */
+static void io_uring_buffers(void)
 {
-	char val[16];
-	int len = snprintf(val, sizeof(val), "%d", n);
-
-	ASSERT_EQ(pwrite(fail_fd, val, len, 0), len, "fail-nth");
-}
-
-/* Has it failed? If not, there was no nth allocation. */
-static bool fail_nth_hit(void)
-{
-	char val[16] = {};
-	bool hit;
-
-	hit = pread(fail_fd, val, sizeof(val) - 1, 0) > 0 && !atoi(val);
-	fail_nth(0);
-	return hit;
-}
-
-/* By default only allocations that don't sleep fail, and each with a stack trace. */
-static bool fail_nth_setup(void)
-{
-	fail_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	return ASSERT_GE(fail_fd, 0, "fail-nth") &&
-	       arena_write_file("/sys/kernel/debug/failslab/ignore-gfp-wait", "N") &&
-	       arena_write_file("/sys/kernel/debug/failslab/verbose", "0") &&
-	       arena_write_file("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N") &&
-	       arena_write_file("/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem", "N") &&
-	       arena_write_file("/sys/kernel/debug/fail_page_alloc/min-order", "0") &&
-	       arena_write_file("/sys/kernel/debug/fail_page_alloc/verbose", "0");
-}
-
-#define FAIL_MAX	300
-#define FAIL_PAGES	64
-
-static void fail_create(void)
-{
-	int n, fd, err, areas = count_areas();
-	bool hit = true;
-
-	/* Trap: an error path leaks a page, an offset or a charge */
-	if (!fail_nth_setup())
-		return;
-	for (n = 1; hit && n < FAIL_MAX; n++) {
-		fail_nth(n);
-		fd = arena_create_raw(BPF_F_MMAPABLE, 1000, BASE);
-		err = errno;
-		hit = fail_nth_hit();
-		if (fd < 0)
-			ASSERT_EQ(err, ENOMEM, "errno");
-		else
-			close(fd);
-	}
-	ASSERT_FALSE(hit, "end of allocations");
-	ASSERT_GT(n, 2, "allocations");
-	ASSERT_TRUE(ARENA_EVENTUALLY(count_areas() <= areas + 4), "vmalloc areas");
-	close(fail_fd);
-}
-
-static void fail_mmap(void)
-{
-	size_t size = 1000 * page;
-	bool hit = true;
-	int n, fd, err;
-	char *mem;
-
-	/* Trap: an error path leaks a page, an offset or a charge */
-	if (!fail_nth_setup())
-		return;
-	for (n = 1; hit && n < FAIL_MAX; n++) {
-		fd = arena_create_raw(BPF_F_MMAPABLE, 1000, 0);
-		if (!ASSERT_GE(fd, 0, "create"))
-			return;
-		fail_nth(n);
-		mem = arena_mmap(fd, NULL, size, RW, 0);
-		err = errno;
-		hit = fail_nth_hit();
-		if (mem == MAP_FAILED) {
-			ASSERT_EQ(err, ENOMEM, "errno");
-			/* Nobody writes to it then. */
-			ASSERT_OK(arena_freeze(fd), "freeze");
-		} else {
-			mem[0] = 1;
-			munmap(mem, size);
-		}
-		close(fd);
-	}
-	ASSERT_FALSE(hit, "end of allocations");
-	ASSERT_GT(n, 2, "allocations");
-	close(fail_fd);
-}
-
-static void fail_fault(void)
-{
+	struct io_uring_params params = {};
 	struct arena_ops_env env;
-	bool hit = true;
-	int n, sig;
-	__u64 val;
-
-	/* Trap: an error path leaks a page, an offset or a charge */
-	if (!fail_nth_setup() || !arena_ops_open(&env, FAIL_MAX * 512, 0, 0))
-		return;
-	for (n = 1; hit && n < FAIL_MAX; n++) {
-		/* Where nobody has been before, so that page tables are missing, too. */
-		void *p = arena_ops_page(&env, n * 512);
-
-		fail_nth(n);
-		sig = arena_peek(p, &val);
-		hit = fail_nth_hit();
-		/* Out of memory may also end in the fault being taken once more. */
-		if (!sig)
-			ASSERT_EQ(val, 0, "content");
-		/* The offset has not been lost either way. */
-		arena_ops_free(&env, p, 1);
-		ASSERT_EQ(arena_ops_alloc(&env, p, 1), p, "alloc");
-		arena_ops_free(&env, p, 1);
-	}
-	ASSERT_FALSE(hit, "end of allocations");
-	ASSERT_GT(n, 2, "allocations");
-	arena_ops_close(&env);
-	close(fail_fd);
-}
-
-static void fail_alloc(void)
-{
-	struct arena_op op = { .code = ARENA_ALLOC, .cnt = FAIL_PAGES, .node = NUMA_NO_NODE };
-	struct bpf_test_run_opts opts = {
-		.sz = sizeof(opts),
-		.ctx_in = &op,
-		.ctx_size_in = sizeof(op),
-	};
-	struct arena_ops_env env;
+	struct iovec iov;
 	long long before;
-	int n, err, prog;
-	bool hit = true;
+	int ring, i;
 
-	/* Trap: an error path leaks a page, an offset or a charge */
-	if (!fail_nth_setup() || !creator_open(&env, FAIL_MAX * FAIL_PAGES, 0))
+	if (!creator_open(&env, 64, 0))
 		return;
-	prog = bpf_program__fd(env.skel->progs.op_sleepable);
+	ring = syscall(__NR_io_uring_setup, 4, &params);
+	if (!ASSERT_GE(ring, 0, "io_uring"))
+		goto out;
+	iov.iov_base = env.base;
+	iov.iov_len = 64 * page;
 	before = cgroup_charge(CREATOR);
-	for (n = 1; hit && n < FAIL_MAX; n++) {
-		void *p = arena_ops_page(&env, n * FAIL_PAGES);
-
-		op.addr = (__u64)p;
-		op.ret = 0;
-		fail_nth(n);
-		err = bpf_prog_test_run_opts(prog, &opts);
-		hit = fail_nth_hit();
-		/* The system call itself allocates as well. */
-		if (err)
-			continue;
-		if (op.ret)
-			arena_ops_free(&env, p, FAIL_PAGES);
-		/* All or nothing: each of the offsets is free. */
-		if (!ASSERT_EQ(arena_ops_alloc(&env, p, FAIL_PAGES), p, "alloc"))
+	/* If they stayed pinned, they would never be given back. */
+	for (i = 0; i < 64; i++) {
+		if (!ASSERT_EQ((char *)arena_ops_alloc(&env, NULL, 64), env.base, "alloc"))
 			break;
-		arena_ops_free(&env, p, FAIL_PAGES);
+		ASSERT_ERRNO(syscall(__NR_io_uring_register, ring, IORING_REGISTER_BUFFERS,
+				     &iov, 1), EOPNOTSUPP, "buffers");
+		arena_ops_free(&env, env.base, 64);
 	}
-	ASSERT_FALSE(hit, "end of allocations");
-	ASSERT_GT(n, FAIL_PAGES, "allocations");
-	expect_charge(CREATOR, before, 0, "after failures");
+	close(ring);
+	expect_charge(CREATOR, before, 0, "after pins");
+out:
 	creator_close(&env);
-	close(fail_fd);
 }
 
 /* Meters of the whole machine: not beside other tests. */
@@ -1512,13 +1375,7 @@ void serial_test_arena_memory(void)
 		direct_io();
 	if (test__start_subtest("pinned"))
 		both_flavours(pinned, 64, 0);
-	if (test__start_subtest("fail_create"))
-		fail_create();
-	if (test__start_subtest("fail_mmap"))
-		fail_mmap();
-	if (test__start_subtest("fail_fault"))
-		fail_fault();
-	if (test__start_subtest("fail_alloc"))
-		fail_alloc();
+	if (test__start_subtest("io_uring_buffers"))
+		io_uring_buffers();
 	arena_fault_restore(&saved);
 }
