@@ -163,7 +163,7 @@ shell_works()
 bad_usage_is_refused()
 {
 	expect 125 ./vmtest.sh -c fast
-	says "normal and debug"
+	says "normal, debug and kcsan"
 	expect 125 ./vmtest.sh -k "$work/nothing"
 	says "cannot read this file"
 	expect 125 ./vmtest.sh -s

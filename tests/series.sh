@@ -138,7 +138,7 @@ spdx_line_everywhere()
 {
 	git ls-files -co --exclude-standard | while read -r file; do
 		case $file in
-		patches/* | LICENSES/* | COPYING | README.md | MAINTAINERS.fragment) continue ;;
+		patches/* | LICENSES/* | COPYING | *.md | MAINTAINERS.fragment) continue ;;
 		esac
 		[ ! -f "$file" ] || head -n 2 "$file" | grep -q 'SPDX-License-Identifier: ' ||
 			echo "$file"

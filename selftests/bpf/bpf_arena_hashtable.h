@@ -75,7 +75,7 @@
 #define ARENA_HTAB_MAX		(64U * ARENA_HTAB_SEGMENT * ARENA_HTAB_SEGMENT)
 
 /* More than an arena has room for, and as many as an iterator can count. */
-#define __ARENA_HTAB_TURNS	(1 << 23)
+#define __ARENA_HTAB_TURNS	8388608
 
 struct arena_htab_node {
 	struct arena_htab_node __arena *next;
@@ -437,7 +437,7 @@ static arena_noinline void __arena_htab_free_memory(struct arena_htab __arena *h
 
 /* Those of @from that have @bit in their hash go to @to, which is empty. */
 static arena_noinline void __arena_htab_split(struct arena_htab_bucket __arena *from,
-					  struct arena_htab_bucket __arena *to, __u64 bit)
+					      struct arena_htab_bucket __arena *to, __u64 bit)
 {
 	struct arena_htab_node __arena *__arena *at = &from->first;
 	struct arena_htab_node __arena *__arena *to_at = &to->first;
@@ -521,7 +521,7 @@ __arena_htab_link(struct arena_htab_bucket __arena *bucket,
  * Return: 0, or -ENOENT if it is not in the table
  */
 static arena_noinline int arena_htab_del(struct arena_htab __arena *htab,
-				     struct arena_htab_node __arena *node)
+					 struct arena_htab_node __arena *node)
 {
 	struct arena_htab_node __arena *__arena *at;
 	__u64 hash = node->hash;

@@ -137,7 +137,7 @@ static inline void __arena_rb_replace(struct arena_rb_root __arena *root,
 
 /* Move @node down to @side; its child from the other side takes its place. */
 static arena_noinline void __arena_rb_rotate(struct arena_rb_root __arena *root,
-					 struct arena_rb_node __arena *node, int side)
+					     struct arena_rb_node __arena *node, int side)
 {
 	struct arena_rb_node __arena *up = node->child[!side];
 	struct arena_rb_node __arena *inner = up->child[side];
@@ -210,7 +210,7 @@ __arena_rb_insert_turn(struct arena_rb_root __arena *root, struct arena_rb_node 
  * @root: the tree
  */
 static arena_noinline void arena_rb_insert_color(struct arena_rb_node __arena *node,
-					     struct arena_rb_root __arena *root)
+						 struct arena_rb_root __arena *root)
 {
 	int turn;
 
@@ -453,7 +453,7 @@ static arena_noinline __u64 __arena_rb_erase_turn(struct arena_rb_root __arena *
 }
 
 static arena_noinline void __arena_rb_erase_color(struct arena_rb_root __arena *root, __u64 place,
-					      __u64 any)
+						  __u64 any)
 {
 	int turn;
 
@@ -481,7 +481,7 @@ static arena_noinline __u64 __arena_rb_successor(struct arena_rb_node __arena *n
  * a black node less now, 0 if there is none.
  */
 static arena_noinline __u64 __arena_rb_cut(struct arena_rb_root __arena *root,
-				       struct arena_rb_node __arena *node)
+					   struct arena_rb_node __arena *node)
 {
 	struct arena_rb_node __arena *child = node->child[0];
 	__u64 place;
@@ -498,8 +498,8 @@ static arena_noinline __u64 __arena_rb_cut(struct arena_rb_root __arena *root,
 
 /* Put @next where @node is. Returns what @place is then. */
 static arena_noinline __u64 __arena_rb_take_place(struct arena_rb_root __arena *root,
-					      struct arena_rb_node __arena *node,
-					      struct arena_rb_node __arena *next, __u64 place)
+						  struct arena_rb_node __arena *node,
+						  struct arena_rb_node __arena *next, __u64 place)
 {
 	struct arena_rb_node __arena *child;
 	int side;
@@ -523,7 +523,7 @@ static arena_noinline __u64 __arena_rb_take_place(struct arena_rb_root __arena *
  * @root: the tree
  */
 static arena_noinline void arena_rb_erase(struct arena_rb_node __arena *node,
-				      struct arena_rb_root __arena *root)
+					  struct arena_rb_root __arena *root)
 {
 	__u64 next, place, any = (__u64)READ_ONCE(root->node);
 

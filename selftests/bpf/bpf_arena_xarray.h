@@ -36,7 +36,7 @@
 #endif
 
 #define ARENA_XA_BITS		6
-#define ARENA_XA_SLOTS		(1 << ARENA_XA_BITS)
+#define ARENA_XA_SLOTS		64	/* 2 to the power of that */
 #define ARENA_XA_HEIGHT		11	/* times ARENA_XA_BITS is 64 or more */
 
 struct arena_xa_node {
@@ -226,9 +226,10 @@ arena_global_func __u64 __arena_xa_new_node(struct arena_heap __arena *heap __ar
 /* Free one node on the way to @index that is empty, the lowest one. Was there one? */
 arena_global_func int __arena_xa_prune(struct arena_xarray __arena *xa __arg_arena, __u64 index)
 {
-	void __arena *__arena *slot = &xa->head, *__arena *lowest = NULL;
-	__u32 bits = xa->bits;
+	void __arena *__arena *lowest = NULL;
+	void __arena *__arena *slot = &xa->head;
 	void __arena *node;
+	__u32 bits = xa->bits;
 	int turn;
 
 	bpf_for(turn, 0, ARENA_XA_HEIGHT) {

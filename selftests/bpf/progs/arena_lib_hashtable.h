@@ -107,7 +107,7 @@ static arena_noinline int drain(struct table __arena *t, __u64 *sum)
 }
 
 static arena_noinline void toggle(struct table __arena *t, struct elem __arena *e, __u64 key,
-			      __u64 *sum)
+				  __u64 *sum)
 {
 	if (e->in) {
 		lib_fold(sum, arena_htab_del(&t->htab, &e->node));

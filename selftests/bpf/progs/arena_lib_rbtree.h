@@ -97,7 +97,7 @@ static arena_noinline void find(struct tree __arena *t, __u64 key, __u64 *sum)
 }
 
 static arena_noinline void add(struct tree __arena *t, struct elem __arena *e, __u64 key,
-			   __u64 *sum)
+			       __u64 *sum)
 {
 	e->key = key;
 	lib_fold(sum, arena_rb_add(&e->node, &t->root, less));
@@ -105,7 +105,7 @@ static arena_noinline void add(struct tree __arena *t, struct elem __arena *e, _
 }
 
 static arena_noinline void find_add(struct tree __arena *t, struct elem __arena *e, __u64 key,
-				__u64 *sum)
+				    __u64 *sum)
 {
 	struct arena_rb_node __arena *equal;
 

@@ -213,11 +213,11 @@ static int same_entries(struct arena_xa_node *node, __u64 bits, __u64 index,
 		if (bits > ARENA_XA_BITS) {
 			if (!same_entries(slot, bits - ARENA_XA_BITS, here, m, at))
 				return 0;
-		} else if (!model_has(m, *at, here) || m->value[*at] != (__u64)slot) {
-			return 0;
-		} else {
-			(*at)++;
+			continue;
 		}
+		if (!model_has(m, *at, here) || m->value[*at] != (__u64)slot)
+			return 0;
+		(*at)++;
 	}
 	return *at > begin;
 }

@@ -540,7 +540,7 @@ static void test_flips(int version)
 }
 
 void test_packets(unsigned long port, pid_t pid, const char *device_name,
-		 const char *peer_name)
+		  const char *peer_name)
 {
 	int tcp = tcp_open(port);
 
