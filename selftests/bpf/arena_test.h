@@ -229,6 +229,27 @@ static inline void arena_nap(void)
 	___ok;								\
 })
 
+/*
+ * How often to repeat what is the same each time: not as often on a kernel that
+ * looks at every access (KASAN, KCSAN), as there it takes ten times as long.
+ */
+static inline int arena_times(int times)
+{
+	unsigned long long addr;
+
+	if (kallsyms_find("kasan_report", &addr) && kallsyms_find("__tsan_init", &addr))
+		return times;
+	return times / 16 ?: 1;
+}
+
+/* The number in the environment that says otherwise */
+static inline __u64 arena_env(const char *name, __u64 otherwise)
+{
+	const char *val = getenv(name);
+
+	return val && *val ? strtoull(val, NULL, 0) : otherwise;
+}
+
 #define ARENA_CGROUP_ROOT	"/sys/fs/cgroup"
 
 /* The number that follows the key in a file, -1 when it isn't there. */

@@ -761,16 +761,16 @@ static void read_meters_at_rest(struct meters *m)
 
 static bool do_rounds(const struct op *op, struct tally *tally)
 {
+	int i, cnt = arena_times(op->rounds);
 	struct ground g;
 	bool hit, ok = true;
-	int i;
 
-	for (i = 0; ok && i < op->rounds; i++) {
+	for (i = 0; ok && i < cnt; i++) {
 		if (!(i % ground_rounds(op)))
 			ok = ground_open(&g, op);
 		ok = ok && one_round(op, &g, i / 2 % tally->points + 1, i % 2 ? BURST : 1,
 				     &hit, tally);
-		if (!ok || !((i + 1) % ground_rounds(op)) || i == op->rounds - 1)
+		if (!ok || !((i + 1) % ground_rounds(op)) || i == cnt - 1)
 			ground_close(&g);
 	}
 	return ok;

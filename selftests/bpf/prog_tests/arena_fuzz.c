@@ -15,22 +15,16 @@
 #include "arena_fuzz.h"
 #include "arena_fuzz_gen.h"
 #include "arena_fuzz_model.h"
+#include "arena_test.h"
 #include "trace_helpers.h"
 
 #define SAME_COUNT	7500
 #define NEW_COUNT	2500
-/* With KASAN, and what comes with it, a program takes ten times as long. */
-#define KASAN_SHARE	16
 #define MAX_FAILURES	3
 /* Now and then, what costs more is looked at: a power of two. */
 #define NOW_AND_THEN	256
 
 #define MAX_REASONS	64
-
-/* As in include/linux/errno.h: the kernel lets it out, libc has no name for it. */
-#ifndef ENOTSUPP
-#define ENOTSUPP	524
-#endif
 
 static struct {
 	__u64 programs, insns, noisy;
@@ -648,18 +642,9 @@ static void test_cases(__u64 seed, __u64 cnt)
 		ASSERT_GT(stats.accepted * 10, stats.programs * 3, "accepted");
 }
 
-static __u64 count(__u64 otherwise)
-{
-	const char *val = getenv("ARENA_FUZZ_COUNT");
-
-	if (val)
-		return strtoull(val, NULL, 0);
-	return ksym_get_addr("kasan_report") ? 1 + otherwise / KASAN_SHARE : otherwise;
-}
-
 void serial_test_arena_fuzz(void)
 {
-	const char *seed = getenv("ARENA_FUZZ_SEED");
+	__u64 seed = arena_env("ARENA_FUZZ_SEED", 0), cnt = arena_env("ARENA_FUZZ_COUNT", 0);
 	char harden[16];
 
 	if (!ASSERT_OK(load_kallsyms(), "kallsyms") || !open_result() ||
@@ -667,12 +652,12 @@ void serial_test_arena_fuzz(void)
 		return;
 	if (seed) {
 		if (test__start_subtest("seed"))
-			test_cases(strtoull(seed, NULL, 0), count(1));
+			test_cases(seed, cnt ?: 1);
 	} else {
 		if (test__start_subtest("same"))
-			test_cases(1, count(SAME_COUNT));
+			test_cases(1, cnt ?: arena_times(SAME_COUNT));
 		if (test__start_subtest("new"))
-			test_cases(time(NULL) * 1000000ULL, count(NEW_COUNT));
+			test_cases(time(NULL) * 1000000ULL, cnt ?: arena_times(NEW_COUNT));
 	}
 	arena_sysctl(JIT_HARDEN, harden, NULL, 0);
 	munmap(result, ARENA_PAGE);

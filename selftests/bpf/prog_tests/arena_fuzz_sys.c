@@ -624,11 +624,11 @@ static void test_calls(__u64 seed, __u64 cnt)
 
 void serial_test_arena_fuzz_sys(void)
 {
-	const char *seed = getenv("ARENA_FUZZ_SEED"), *cnt = getenv("ARENA_FUZZ_COUNT");
-	__u64 nr = cnt ? strtoull(cnt, NULL, 0) : SYS_COUNT;
+	__u64 nr = arena_env("ARENA_FUZZ_COUNT", arena_times(SYS_COUNT));
+	__u64 seed = arena_env("ARENA_FUZZ_SEED", 0);
 
 	if (seed && test__start_subtest("seed"))
-		test_calls(strtoull(seed, NULL, 0), nr);
+		test_calls(seed, nr);
 	if (!seed && test__start_subtest("same"))
 		test_calls(1, nr);
 	if (!seed && test__start_subtest("new"))

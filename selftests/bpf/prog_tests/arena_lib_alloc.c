@@ -140,7 +140,7 @@ static struct bpf_link *start_clock(int cpu)
 		.size = sizeof(attr),
 		.type = PERF_TYPE_SOFTWARE,
 		.config = PERF_COUNT_SW_CPU_CLOCK,
-		.sample_period = CLOCK_NS,
+		.sample_period = CLOCK_NS * 16 / arena_times(16),
 	};
 	struct bpf_link *link;
 	int fd;

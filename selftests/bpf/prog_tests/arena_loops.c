@@ -568,6 +568,26 @@ static void middle(void)
 		BPF_JMP_IMM(BPF_JLT, BPF_REG_0, 4, -2));
 }
 
+/* The function that each turn calls comes to a branch with the same registers. */
+#define CALLING_LOOP(STEP)							\
+	RANDOM,									\
+	BPF_MOV64_REG(BPF_REG_7, BPF_REG_0),					\
+	BPF_ALU64_IMM(BPF_AND, BPF_REG_7, 15),					\
+	BPF_MOV64_IMM(BPF_REG_6, 0),						\
+	BPF_CALL_REL(4),							\
+	BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, STEP),				\
+	BPF_JMP_REG(BPF_JLT, BPF_REG_6, BPF_REG_7, -3),				\
+	BPF_MOV64_IMM(BPF_REG_0, 3),						\
+	BPF_EXIT_INSN(),							\
+	RANDOM,									\
+	BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 0)
+
+static void counted_by_caller(void)
+{
+	RETURNS(3, CALLING_LOOP(1));
+	REFUSED(-EINVAL, ENDLESS, CALLING_LOOP(0));
+}
+
 static int new_id, next_id, destroy_id;
 
 /* R1 = the stack at this offset */
@@ -788,6 +808,7 @@ static const struct arena_subtest verifier_tests[] = {
 	{ "plus", plus },
 	{ "cpu_number", cpu_number },
 	{ "middle", middle },
+	{ "counted_by_caller", counted_by_caller },
 	{ "iter_life", iter_life },
 	{ "iter_slot", iter_slot },
 	{ "iter_states", iter_states },

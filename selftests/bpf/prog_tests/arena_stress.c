@@ -776,17 +776,10 @@ static void report(unsigned int seed)
 	fflush(out);
 }
 
-static int number_of(const char *name, int otherwise)
-{
-	const char *val = getenv(name);
-
-	return val && atoi(val) > 0 ? atoi(val) : otherwise;
-}
-
 void serial_test_arena_stress(void)
 {
-	int seconds = number_of("ARENA_STRESS_SECONDS", SECONDS);
-	unsigned int seed = number_of("ARENA_STRESS_SEED", time(NULL));
+	int seconds = arena_env("ARENA_STRESS_SECONDS", SECONDS);
+	unsigned int seed = arena_env("ARENA_STRESS_SEED", time(NULL));
 	struct arena_fault_saved saved;
 	bool ok;
 	int a;
