@@ -30,7 +30,8 @@ help:
 	@echo 'make                 kernel, selftests, tools and initramfs, in build/'
 	@echo 'make CONFIG=debug    the same, and the debug kernel; or CONFIG=kcsan'
 	@echo 'make test            every test; the last line counts them'
-	@echo 'make test-debug      the arena selftests on the debug kernel'
+	@echo 'make test-all        these and what takes hours'
+	@echo 'make test-debug      the arena selftests on the debug kernel; or test-kcsan'
 	@echo 'make stress          the stress test for SECONDS=N (600), with SEED=N'
 	@echo 'make bench           arenas of this kernel against mainline'"'"'s, in instructions'
 	@echo 'make guards          takes each guard out of the kernel, and sees its test fail'
@@ -121,9 +122,13 @@ bench: initramfs kernel-stock
 test:
 	@tests/run.sh
 
-.PHONY: test-debug
-test-debug:
-	VM_TIMEOUT=$${VM_TIMEOUT:-5400} ./vmtest.sh -c debug -- test_progs -t arena
+.PHONY: test-all
+test-all:
+	@tests/run.sh all
+
+.PHONY: test-debug test-kcsan
+test-debug test-kcsan: test-%: initramfs
+	@tests/guest.sh $*
 
 # New ones each time, but for FUZZ_SEED=N.
 FUZZ_COUNT ?= 100000

@@ -6,7 +6,8 @@
 # Boots IMAGE in QEMU with build/vm/initramfs.cpio and runs COMMAND in it. For
 # the exit status and the VM_* variables see vmtest.sh -h. The guest's serial
 # ports are its console, the command's input and output, and its exit status
-# (scripts/guest/init is the other end).
+# (scripts/guest/init is the other end). Machines that run at the same time each
+# have a VM_LOG of their own.
 
 set -u
 
@@ -14,6 +15,7 @@ image=$1
 shift
 
 vm=build/vm
+log=${VM_LOG:-$vm/console.log}
 run=$vm/run.$$
 trap 'rm -rf "$run"' EXIT
 trap 'exit 130' INT
@@ -70,7 +72,7 @@ icount)
 	exit 125
 	;;
 esac
-echo "vm: ${image##*/} with ${accel%%,*}, log in $vm/console.log" >&2
+echo "vm: ${image##*/} with ${accel%%,*}, log in $log" >&2
 
 # shellcheck disable=SC2086 # icount is a list of words
 # QEMU makes its standard output non-blocking: a pipe keeps that to itself.
@@ -88,17 +90,17 @@ echo "vm: ${image##*/} with ${accel%%,*}, log in $vm/console.log" >&2
 } | cat
 
 # Keep the last log where it can be found.
-mv "$run/console.log" "$vm/console.log" || exit 125
+mv "$run/console.log" "$log" || exit 125
 
 tail_of_log()
 {
-	echo "----- the end of $vm/console.log" >&2
-	tail -n 40 "$vm/console.log" >&2
+	echo "----- the end of $log" >&2
+	tail -n 40 "$log" >&2
 	echo "-----" >&2
 }
 
-if scripts/log-report.sh "$vm/console.log" >"$run/report"; then
-	echo "----- the kernel reported ($vm/console.log has it all)" >&2
+if scripts/log-report.sh "$log" >"$run/report"; then
+	echo "----- the kernel reported ($log has it all)" >&2
 	cat "$run/report" >&2
 	echo "-----" >&2
 	echo "vm: FAILED: the kernel reported a problem" >&2

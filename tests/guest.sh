@@ -1,12 +1,30 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The arena selftests, in the virtual machine.
+# usage: guest.sh [normal|debug|kcsan]
+#
+# The arena selftests, in the virtual machine with this kernel (normal). Another
+# kernel than the normal one is built first.
 
 cd "$(dirname "$0")/.." || exit 1
 . tests/lib.sh
 
-image=build/kernel/arch/x86/boot/bzImage
+config=${1:-normal}
+case $config in
+normal)
+	kernel=build/kernel
+	limit=2400
+	;;
+debug | kcsan)
+	kernel=build/kernel-$config
+	limit=5400
+	;;
+*)
+	echo "guest.sh: $config: must be normal, debug or kcsan" >&2
+	exit 1
+	;;
+esac
+suite=guest-$config
 
 # A subtest counts as one, and so does a test without any.
 count_selftests()
@@ -32,9 +50,10 @@ count_selftests()
 
 selftests()
 {
-	log=$logs/selftests.log
+	log=$logs/$suite.log
 	begin=$(date +%s)
-	VM_TIMEOUT=${VM_TIMEOUT:-2400} scripts/boot.sh $image test_progs -t arena \
+	VM_TIMEOUT=${VM_TIMEOUT:-$limit} VM_LOG=build/log/console-$config.log \
+		scripts/boot.sh $kernel/arch/x86/boot/bzImage test_progs -t arena \
 		>"$log" 2>&1
 	result=$?
 	# shellcheck disable=SC2046 # three numbers
@@ -46,9 +65,10 @@ selftests()
 		failed=$((failed + 1))
 	fi
 	if [ $result -eq 0 ]; then
-		echo "ok    guest: selftests: $1 subtests ($(($(date +%s) - begin)) s)"
+		echo "ok    $suite: $1 subtests, no report in the log" \
+			"($(($(date +%s) - begin)) s)"
 	else
-		echo "FAIL  guest: selftests, status $result; from $log:"
+		echo "FAIL  $suite: status $result; from $log:"
 		grep -E '^#.*:FAIL|:FAIL:|^vm:|^Summary' "$log" | sort -u |
 			tail -n 60 | sed 's/^/      /'
 		tail -n 60 "$log" | sed 's/^/      /'
@@ -58,5 +78,7 @@ selftests()
 	grep ':SKIP' "$log" | sed 's/^/      /'
 }
 
+[ "$config" = normal ] ||
+	check "the kernel is built" make --no-print-directory "kernel-$config"
 selftests
 finish

@@ -1,20 +1,27 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Every test, from nothing. All of them run, whatever fails; the last line
-# counts.
+# usage: run.sh [all]
+#
+# Every test, from nothing, and with "all" those that take hours, too. All of them
+# run, whatever fails; the last line counts.
 
 cd "$(dirname "$0")/.." || exit 1
 . tests/lib.sh
 
-# suite COMMAND [ARG]...: a program whose last line is such as
+# begin COMMAND [ARG]...: starts a program whose last line is such as
 # "3 passed, 1 failed" or "3 passed, 1 failed, 0 skipped".
-suite()
+begin()
 {
-	echo "--- $*"
 	said=$(mktemp -p "$work")
-	"$@" >"$said" 2>&1 </dev/null &
+	echo "--- $*" >"$said"
+	"$@" >>"$said" 2>&1 </dev/null &
 	pid=$!
+}
+
+# end: shows what the program that was begun says, waits for it, and counts.
+end()
+{
 	tail -f -n +1 --pid=$pid "$said"
 	wait $pid
 	result=$?
@@ -28,6 +35,23 @@ suite()
 	add "$1" "$2" "${3:-0}"
 }
 
+suite()
+{
+	begin "$@"
+	end
+}
+
+case ${1:-} in
+'' | all) ;;
+*)
+	echo "run.sh: $1: must be all, or nothing" >&2
+	exit 1
+	;;
+esac
+
+# An interrupt is not for what runs in the background; the end of all is.
+trap 'trap "" TERM; kill 0; exit 130' INT
+
 scripts/deps.sh || exit 1
 # Its progress is to be seen.
 mkdir -p build
@@ -38,6 +62,12 @@ else
 	echo "FAIL  the build"
 	add 0 1 0
 fi
+
+# An emulated CPU often waits for the other one: two machines at a time.
+begin tests/guest.sh debug
+debug_pid=$pid
+debug_said=$said
+
 suite make --no-print-directory -C selftests/bpf/arena_unit check
 suite tests/fuzz.sh
 suite tests/guest.sh
@@ -50,5 +80,14 @@ suite tests/series.sh
 suite tests/refresh.sh
 suite tests/harness.sh
 suite tests/static.sh
+
+pid=$debug_pid
+said=$debug_said
+end
+
+if [ "${1:-}" = all ]; then
+	suite tests/guest.sh kcsan
+	suite tests/long.sh
+fi
 echo
 finish
