@@ -19,7 +19,7 @@ SELFTESTS := $(CURDIR)/build/selftests
 TOOLS := $(CURDIR)/build/tools
 
 FRAGMENTS := configs/arena.config configs/vm.config
-# KBUILD source,objects
+# KBUILD source,objects: the kernel; modules: lib/test_bpf.ko, for make compare
 KBUILD = $(MAKE) -C $(CURDIR)/$(1) O=$(CURDIR)/$(2) CC="$(CC)" -j$(JOBS) bzImage
 
 .PHONY: all
@@ -39,7 +39,7 @@ help:
 	@echo 'make fuzz-space      the page offset allocator in libFuzzer, FUZZ_SECONDS=N'
 	@echo 'make test-each       builds and boots the kernel after each single patch'
 	@echo 'make conformance     mainline'"'"'s arena selftests, here, there and on stock 6.1'
-	@echo 'make compare         6.1'"'"'s own BPF selftests, against tests/stock-results'
+	@echo 'make compare         6.1'"'"'s own BPF tests, against tests/stock-results'
 	@echo 'make kernel-stock    the kernel without the series, in build/kernel-stock'
 	@echo 'make refresh         writes build/linux and edited files to patches/6.1'
 	@echo 'make clean           removes what was built, but not the kernel tree'
@@ -62,7 +62,7 @@ tree:
 kernel: tree
 	@scripts/config.sh $(SRC) build/kernel $(FRAGMENTS)
 	@scripts/progress.sh kernel $(if $(wildcard $(VMLINUX)),0,1850) \
-		$(call KBUILD,build/linux,build/kernel)
+		$(call KBUILD,build/linux,build/kernel) modules
 
 .PHONY: kernel-debug kernel-kcsan
 kernel-debug kernel-kcsan: kernel-%: tree
@@ -77,7 +77,7 @@ kernel-stock: tree
 	@scripts/config.sh build/base build/kernel-stock $(FRAGMENTS)
 	@scripts/progress.sh kernel-stock \
 		$(if $(wildcard build/kernel-stock/vmlinux),0,2100) \
-		$(call KBUILD,build/base,build/kernel-stock)
+		$(call KBUILD,build/base,build/kernel-stock) modules
 
 # What user space sees of the kernel. It changes less often than the kernel.
 .PHONY: btf
@@ -170,7 +170,7 @@ guards: all
 conformance: kernel
 	@scripts/conformance.sh
 
-# 6.1's own BPF selftests, here and as recorded on stock 6.1.
+# 6.1's own BPF tests, here and as recorded on stock 6.1.
 .PHONY: compare
 compare: btf
 	@scripts/compare-stock.sh
