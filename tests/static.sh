@@ -1,15 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Static tests of the kernel code: sparse and the compilers' W=1 say nothing of
-# the series that they do not say of the base, and kernels that cannot have
-# arenas still build.
+# usage: static.sh [all]
+#
+# What can be told of the kernel code without the arena selftests: sparse and the
+# compilers' W=1 say nothing of the series that they do not say of the base, with
+# other configurations there is no warning, and kernels that have no arenas still
+# build, and boot where they can. "all" takes whole directories and another kernel
+# in place of the touched files.
 
 cd "$(dirname "$0")/.." || exit 1
 . tests/lib.sh
 . scripts/lib.sh
 
 jobs=$(nproc)
+clang=${CLANG:-clang-19}
+cc=gcc
+! command -v ccache >/dev/null || cc="ccache gcc"
 
 # The objects of what the series touches, of those that SOURCE has.
 touched_objects()
@@ -58,34 +65,110 @@ nothing_new()
 	[ ! -s "$work/more" ]
 }
 
-# builds NAME FRAGMENT MAKE-ARGUMENT...: links a whole kernel.
+# compiles NAME GOALS MAKE-ARGUMENT...: in build/NAME, whose configuration makes an
+# error of each warning of the compiler.
+compiles()
+{
+	name=$1
+	goals=$2
+	shift 2
+	grep -x CONFIG_WERROR=y "build/$name/.config"
+	# shellcheck disable=SC2086 # a list of words
+	expect 0 make -s -C $tree O="$PWD/build/$name" -j"$jobs" "$@" $goals
+	refuses grep -E 'undefined symbol|warning: objtool' "$out" || {
+		rm -r "build/$name" # another make would not say it again
+		return 1
+	}
+}
+
+# builds NAME GOALS FRAGMENTS MAKE-ARGUMENT...
 builds()
 {
 	name=$1
-	fragment=$2
-	shift 2
-	env "$@" scripts/config.sh $tree "build/$name" "$fragment"
-	expect 0 make -s -C $tree O="$PWD/build/$name" -j"$jobs" "$@" vmlinux
-	refuses grep 'undefined symbol' "$out"
+	goals=$2
+	fragments=$3
+	shift 3
+	# shellcheck disable=SC2086 # a list of words
+	env "$@" scripts/config.sh $tree "build/$name" $fragments
+	compiles "$name" "$goals" "$@"
+}
+
+# allmodconfig_compiles GOALS: with everything on that can be.
+allmodconfig_compiles()
+{
+	make -s -C $tree O="$PWD/build/allmodconfig" CC="$cc" allmodconfig
+	compiles allmodconfig "$1" CC="$cc"
+}
+
+arm64_builds()
+{
+	builds arm64 "$1" configs/arm64.config ARCH=arm64 LLVM="${clang#clang}"
 }
 
 # At this kernel's addresses a weak symbol that nobody defines (BTF's) is out of
 # reach: the linker must go on, and only what it lacks counts.
 no_mmu_builds()
 {
-	builds no-mmu configs/no-mmu.config ARCH=riscv LLVM="${clang#clang}" \
+	builds no-mmu vmlinux configs/no-mmu.config ARCH=riscv LLVM="${clang#clang}" \
 		LDFLAGS_vmlinux=--noinhibit-exec
 }
 
-clang=${CLANG:-clang-19}
-cc=gcc
-! command -v ccache >/dev/null || cc="ccache gcc"
+# A small kernel to boot, on top of configs/tiny.config.
+tiny_builds()
+{
+	builds "$1" bzImage "configs/tiny.config configs/$1.config" CC="$cc"
+}
+
+# guest NAME COMMAND [ARG]...
+guest()
+{
+	image=build/$1/arch/x86/boot/bzImage
+	shift
+	scripts/boot.sh "$image" "$@"
+}
+
+# An array can be had, an arena cannot.
+no_jit_refuses_arenas()
+{
+	tiny_builds no-jit
+	expect 255 guest no-jit sh -c '
+		grep -m 1 " arena_" /proc/kallsyms || exit 1
+		bpftool map create /sys/fs/bpf/array name a type array \
+			key 4 value 4 entries 1 || exit 1
+		bpftool map create /sys/fs/bpf/arena name a type arena flags 0x400 \
+			key 0 value 0 entries 1'
+	says "map create failed: Operation not supported"
+}
+
+# Classic BPF (of the seccomp filter that strace sets up) is compiled as ever.
+no_bpf_has_no_arenas()
+{
+	tiny_builds no-bpf
+	expect 255 guest no-bpf sh -c '
+		strace -f --seccomp-bpf -e trace=uname uname || exit 1
+		! grep " arena_" /proc/kallsyms || exit 1
+		bpftool map list'
+	says 'uname({sysname="Linux"'
+	says "Function not implemented"
+}
+
+touched=$(touched_objects $tree)
 
 check "sparse has nothing new to say" \
 	nothing_new sparse C=2 CF=-D__CHECK_ENDIAN__ CC="$cc"
 check "gcc W=1 has nothing new to say" nothing_new gcc W=1 CC="$cc"
 check "clang W=1 has nothing new to say" nothing_new clang W=1 LLVM="${clang#clang}"
+check "allmodconfig has nothing to say" allmodconfig_compiles "$touched"
+check "arm64 has nothing to say" \
+	arm64_builds "$(echo "$touched" | grep -v '^arch/')"
+if [ "${1:-}" = all ]; then
+	check "allmodconfig has nothing to say of what is around" \
+		allmodconfig_compiles "kernel/bpf/ arch/x86/net/ mm/ net/core/"
+	check "a kernel for arm64 builds" arm64_builds vmlinux
+fi
 check "a kernel without MMU builds" no_mmu_builds
 check "a kernel of 32 bits builds" \
-	builds 32bit configs/32bit.config ARCH=i386 CC="$cc"
+	builds 32bit vmlinux configs/32bit.config ARCH=i386 CC="$cc"
+check "a kernel without JIT refuses arenas" no_jit_refuses_arenas
+check "a kernel without bpf(2) has no arenas" no_bpf_has_no_arenas
 finish
