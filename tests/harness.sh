@@ -210,6 +210,52 @@ reports_are_recognised()
 	EOF
 }
 
+# race_log A B FRAME...: what KCSAN says of a race between A, which the FRAMEs
+# called, and B.
+race_log()
+{
+	a=$1
+	b=$2
+	shift 2
+	at="[    7.654321][   T82]"
+	echo "$at BUG: KCSAN: data-race in $a / $b"
+	echo "$at "
+	echo "$at write to 0xffff8880012345c0 of 4 bytes by task 82 on cpu 1:"
+	for function in "$a" "$@"; do
+		echo "$at  $function+0x12/0x34"
+	done
+	echo "$at "
+	echo "$at read to 0xffff8880012345c0 of 4 bytes by interrupt on cpu 0:"
+	echo "$at  $b+0x12/0x34"
+	echo "$at  __irq_work_run_list+0x12/0x34"
+	echo "$at "
+	echo "$at Reported by Kernel Concurrency Sanitizer on:"
+	echo "$at CPU: 0 PID: 0 Comm: swapper/0"
+}
+
+# A data race fails a run if the series is in it. Others do not, and hide nothing.
+races_are_told_apart()
+{
+	race_log copy_creds arena_kmap_trim do_exit >"$work/log"
+	expect 0 scripts/log-report.sh "$work/log"
+	says "data-race in copy_creds / arena_kmap_trim"
+	race_log map_pages tick_sched_do_timer map_range fault_once arena_vm_fault >"$work/log"
+	expect 0 scripts/log-report.sh "$work/log"
+	race_log set_none_entry tick_sched_do_timer sparse_vm_area_add_table |
+		head -n 5 >"$work/log" # it ends with the machine
+	expect 0 scripts/log-report.sh "$work/log"
+
+	race_log vm_insert_pages tick_sched_do_timer map_pages map_range fault_once \
+		arena_vm_fault >"$work/log"
+	race_log copy_creds do_exit bpf_prog_6deef7357e7b4530_arena_x >>"$work/log"
+	expect 1 scripts/log-report.sh "$work/log"
+	says "other code: 2"
+	echo "[    7.654321] WARNING: CPU: 1 PID: 82 at mm/vmalloc.c:1" >>"$work/log"
+	expect 0 scripts/log-report.sh "$work/log"
+	says "WARNING: CPU"
+	refuses grep KCSAN "$out"
+}
+
 # --- configuration
 
 lost_symbol_is_named()
@@ -260,6 +306,7 @@ check "a failure shows its log" failure_shows_the_log
 check "long steps say how far they are" long_steps_say_how_far_they_are
 check "a symbol that is lost is named" lost_symbol_is_named
 check "reports are recognised" reports_are_recognised
+check "data races are told apart" races_are_told_apart
 check "the guest boots in 10 s" boots_in_ten_seconds
 check "the guest has what tests need" guest_has_what_tests_need
 check "the status is the command's" status_is_the_commands
