@@ -196,7 +196,7 @@ bpf_results()
 	sub(/^test_bpf: #/, "") {
 		result()
 		said = name = $0
-		sub(/ *(jited:|PASS|FAIL|UNEXPECTED_).*/, "", name)
+		sub(/ *((jited:|PASS|FAIL|UNEXPECTED_).*)?$/, "", name)
 		name = part " " name
 		said = substr(said, length(name) - length(part))
 		next
