@@ -30,7 +30,7 @@ function end_of_race() {
 }
 racing {
 	race = race $0 "\n"
-	if (/ by .* on cpu [0-9]+:$/)
+	if (/ by .* on cpu [0-9]+:/)
 		depth = 0
 	else if (depth++ < 4 && /(arena|sparse_vm_area|loop_budget)[^ ]*\+0x/ && !/ bpf_prog_/)
 		ours = 1

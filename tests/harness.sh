@@ -210,9 +210,9 @@ reports_are_recognised()
 	EOF
 }
 
-# race_log A B FRAME...: what KCSAN says of a race between A, which the FRAMEs
+# kcsan_says A B FRAME...: what KCSAN says of a race between A, which the FRAMEs
 # called, and B.
-race_log()
+kcsan_says()
 {
 	a=$1
 	b=$2
@@ -231,6 +231,11 @@ race_log()
 	echo "$at "
 	echo "$at Reported by Kernel Concurrency Sanitizer on:"
 	echo "$at CPU: 0 PID: 0 Comm: swapper/0"
+}
+
+race_log()
+{
+	kcsan_says "$@" | sed "s/$/$(printf "\\r")/" # as a serial console ends lines
 }
 
 # A data race fails a run if the series is in it. Others do not, and hide nothing.
