@@ -22,6 +22,11 @@ FRAGMENTS := configs/arena.config configs/vm.config
 # KBUILD source,objects: the kernel; modules: lib/test_bpf.ko, for make compare
 KBUILD = $(MAKE) -C $(CURDIR)/$(1) O=$(CURDIR)/$(2) CC="$(CC)" -j$(JOBS) bzImage
 
+# KCSAN watches one access in thousands. So that these are not lost among those of all
+# the kernel, and it stays quick, only what the series adds or lives on is watched.
+KCSAN := KCSAN_SANITIZE=n $(foreach file,arena arena_fault arena_kmap arena_space \
+	arena_stock syscall vmalloc,KCSAN_SANITIZE_$(file).o=y)
+
 .PHONY: all
 all: initramfs $(if $(filter-out normal,$(CONFIG)),kernel-$(CONFIG))
 
@@ -68,7 +73,7 @@ kernel: tree
 kernel-debug kernel-kcsan: kernel-%: tree
 	@scripts/config.sh $(SRC) build/$@ $(FRAGMENTS) configs/$*.config
 	@scripts/progress.sh $@ $(if $(wildcard build/$@/vmlinux),0,1900) \
-		$(call KBUILD,build/linux,build/$@)
+		$(call KBUILD,build/linux,build/$@) $(if $(filter %kcsan,$@),$(KCSAN))
 
 # The base without the series, configured alike: to compare with.
 .PHONY: kernel-stock

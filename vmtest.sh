@@ -24,8 +24,8 @@ COMMAND finds arena-top, arena-heap, test_progs, bpftool, strace and busybox in
 its PATH; standard input is /dev/null. For a pipeline: -- sh -c 'A | B'.
 
 Other exit statuses:
-  123   the kernel reported a WARNING, BUG, Oops, lockdep, KASAN or UBSAN
-        finding; the report is shown, whatever COMMAND said
+  123   the kernel reported a WARNING, BUG, Oops, lockdep, KASAN, UBSAN or
+        KCSAN finding; the report is shown, whatever COMMAND said
   124   the time limit was reached; the end of the kernel's log is shown
   125   the machine could not be built or booted, or ended without COMMAND
 
