@@ -147,6 +147,19 @@ spdx_line_everywhere()
 	[ ! -s "$work/no-spdx" ]
 }
 
+# make guards takes long: what would end it early can be seen here.
+guards_fit()
+{
+	for guard in tests/guards/*.patch; do
+		echo "$guard"
+		git -C $tree apply --check "$PWD/$guard"
+		[ "$(sed -n '2,4s/: ..*//p' "$guard" | tr '\n' ' ')" = "Trap Test Says " ]
+		for test in $(sed -n 's/^Test: //p' "$guard" | tr , ' '); do
+			grep -q "\"${test#*/}\"" selftests/bpf/prog_tests/"${test%/*}".c
+		done
+	done
+}
+
 check "applies by git am" applies_by_git_am
 check "applies by quilt, without fuzz, to the same tree" applies_by_quilt
 check "the patches are as make refresh writes them" patches_are_as_exported
@@ -156,5 +169,6 @@ check "the patches carry no sign-off" patches_name_no_one_else
 check "checkpatch --strict is content" checkpatch_is_content
 check "MAINTAINERS.fragment finds the files" maintainers_find_the_files
 check "every file has its SPDX line" spdx_line_everywhere
+check "each guard can be taken out, and has its test" guards_fit
 close_scratch
 finish
