@@ -6,9 +6,8 @@
 # Takes a guard out of the kernel, builds and boots it, and sees that the test
 # that is there for it fails, and how; one after the other, or only the GUARDs:
 # files of tests/guards without their suffix. Each of these is a patch, after
-# three lines: "Trap: what is guarded against", "Test: what must fail", as
-# test_progs -t takes it, and "Says: what it must say then", the test or the
-# kernel.
+# three lines: "Trap: what is guarded against", "Test: TEST/SUBTEST...", of which
+# each must fail, and "Says: what must be read then", from the test or the kernel.
 
 set -u
 . scripts/lib.sh
@@ -44,11 +43,16 @@ boot()
 		scripts/boot.sh $image test_progs -t "$1" >"$2" 2>&1 </dev/null
 }
 
-# The command's own failure, not that of the machine, unless the kernel reports
-# what has happened.
-failed()
+# fails TEST: by its own failure or a report of the kernel, not that of the machine
+fails()
 {
-	[ "$1" -gt 0 ] && [ "$1" -le 123 ]
+	log=build/log/guards-$name-${1#*/}.log
+	boot "$1" "$log"
+	status=$?
+	if [ $status -eq 0 ] || [ $status -gt 123 ] || ! grep -qF -e "$says" "$log"; then
+		echo "FAIL  $name: $1 does not say \"$says\" (status $status): $log"
+		return 1
+	fi
 }
 
 guards=0
@@ -59,18 +63,18 @@ for guard; do
 	[ -e "$guard" ] || die "there is no $guard"
 	tests=$(header Test "$guard")
 	says=$(header Says "$guard")
-	log=build/log/guards-$name.log
 	git -C $each checkout -q -f --detach "$head" || exit 1
 	git -C $each apply "$PWD/$guard" || die "$guard does not apply"
 	build || die "the kernel without $name does not build"
-	boot "$tests" "$log"
-	status=$?
+	passed=
+	for test in $tests; do
+		fails "$test" || passed=y
+	done
 	guards=$((guards + 1))
-	if failed $status && grep -qF -e "$says" "$log"; then
-		echo "ok    $name: $tests fails: $says"
-	else
-		echo "FAIL  $name: $tests does not say \"$says\" (status $status): $log"
+	if [ -n "$passed" ]; then
 		missed=$((missed + 1))
+	else
+		echo "ok    $name: $tests: $says"
 	fi
 done
 git -C $each checkout -q -f --detach "$head"

@@ -154,7 +154,7 @@ guards_fit()
 		echo "$guard"
 		git -C $tree apply --check "$PWD/$guard"
 		[ "$(sed -n '2,4s/: ..*//p' "$guard" | tr '\n' ' ')" = "Trap Test Says " ]
-		for test in $(sed -n 's/^Test: //p' "$guard" | tr , ' '); do
+		for test in $(sed -n 's/^Test: //p' "$guard"); do
 			grep -q "\"${test#*/}\"" selftests/bpf/prog_tests/"${test%/*}".c
 		done
 	done
