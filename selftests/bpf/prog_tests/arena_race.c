@@ -21,7 +21,7 @@ static size_t page;
 static struct {
 	struct arena_ops_env env;
 	bool stop;
-	__u64 newest;	/* tag; older ones are smaller */
+	bool hold;
 	__u64 turns;	/* of the other thread */
 	__u64 errors;
 } shared;
@@ -63,7 +63,6 @@ static void race(void *(*theirs)(void *), bool (*ours)(__u64 turn), __u64 ms)
 	__u64 end, n = 0;
 
 	shared.stop = false;
-	shared.newest = 0;
 	shared.turns = 0;
 	shared.errors = 0;
 	pin_to(0);
@@ -105,53 +104,59 @@ static bool scribble_or_zero(__u64 val)
 	return true;
 }
 
-/*
- * Faults the page in, over and over, by a way that takes no signal where there
- * is none. Now and then it reads: a tag from the future is an error.
- */
+#define AROUND	16
+
+/* Maps the pages, over and over, by a way that takes no signal where one is gone. */
 static void *fault_thread(void *arg)
 {
-	__u64 val, n = 0;
-
-	pin_to(1);
+	pin_to(0);
 	while (!READ_ONCE(shared.stop)) {
-		madvise(shared.env.base, page, MADV_POPULATE_READ);
-		if (++n % 64 == 0 && !arena_peek(shared.env.base, &val) &&
-		    val > READ_ONCE(shared.newest))
-			error();
+		if (!READ_ONCE(shared.hold)) {
+			madvise(shared.env.base, AROUND * page, MADV_DONTNEED);
+			madvise(shared.env.base, AROUND * page, MADV_POPULATE_READ);
+		}
 		turn();
 	}
 	return NULL;
 }
 
-static bool free_under_reader(__u64 n)
+/* Has priority on the CPU of the other thread: it gets in between wherever that one is. */
+static bool free_in_fault(__u64 n)
 {
-	void *p = shared.env.base;
-	__u64 val = 0;
+	void *last = arena_ops_page(&shared.env, AROUND - 1);
+	__u64 val, turns;
 
-	if (!ASSERT_EQ(arena_ops_alloc(&shared.env, p, 1), p, "alloc"))
+	if (!ASSERT_EQ(arena_ops_alloc(&shared.env, last, 1), last, "alloc"))
 		return false;
-	WRITE_ONCE(shared.newest, n);
-	/* Mostly the other thread shall be the first to map it. */
-	if (n % 8 == 0 &&
-	    (!ASSERT_OK(arena_poke(p, n), "write") || !ASSERT_OK(arena_peek(p, &val), "read") ||
-	     !ASSERT_EQ(val, n, "content")))
-		return false;
-	arena_ops_free(&shared.env, p, 1);
+	WRITE_ONCE(shared.hold, false);
+	usleep(50 + n % 64);
+	WRITE_ONCE(shared.hold, true);
+	arena_ops_free(&shared.env, last, 1);
+	/* The fault that it was in has its end before the next turn has. */
+	for (turns = READ_ONCE(shared.turns); READ_ONCE(shared.turns) < turns + 2;)
+		usleep(1000);
 	/* A free that may sleep has returned: no mapping may be left, nor come back. */
-	return ASSERT_EQ(arena_peek(p, &val), SIGSEGV, "freed page");
+	return ASSERT_EQ(arena_peek(last, &val), SIGSEGV, "freed page");
 }
 
 static void fault_against_free(void)
 {
+	struct sched_param first = { .sched_priority = 1 }, none = {};
+
 	/* Trap: a fault that races with a free of the same page leaves a stale user mapping */
-	if (!arena_ops_open(&shared.env, 4, BPF_F_SEGV_ON_FAULT, 0))
+	if (!arena_ops_open(&shared.env, AROUND, BPF_F_SEGV_ON_FAULT, 0))
 		return;
-	race(fault_thread, free_under_reader, 2 * DURATION_MS);
+	if (!ASSERT_PAGE(arena_ops_alloc(&shared.env, NULL, AROUND - 1), "alloc"))
+		goto out;
+	shared.hold = true;
+	if (ASSERT_OK(sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first),
+		      "priority")) {
+		race(fault_thread, free_in_fault, 2 * DURATION_MS);
+		sched_setscheduler(0, SCHED_OTHER, &none);
+	}
+out:
 	arena_ops_close(&shared.env);
 }
-
-#define AROUND	16
 
 /* One fault may map neighbours: those that are just going must stay away. */
 static void *fault_around_thread(void *arg)
@@ -743,6 +748,67 @@ static void first_pages(bool atomic)
 	arena_ops_close(&shared.env);
 }
 
+/*
+ * A free looks through the page tables of a process that lets go of them all at this
+ * very moment: so many that both take a while, and the process is ahead.
+ */
+#define MEET_PAGES	(512 * PART_PAGES)
+
+static bool free_meets(bool exits, int *going)
+{
+	struct arena_ops_env *env = &shared.env;
+	size_t size = env->pages * page;
+	int status = 0;
+	__u64 end;
+	pid_t pid;
+	__u32 i;
+
+	WRITE_ONCE(*going, 0);
+	pid = fork();
+	if (!pid) {
+		char *mem;
+
+		pin_to(1);
+		mem = arena_mmap(arena_ops_fd(env), env->base, size, RW, MAP_FIXED_NOREPLACE);
+		if (mem != env->base)
+			_exit(1);
+		for (i = 0; i < env->pages; i += PART_PAGES)
+			WRITE_ONCE(mem[i * page], 1);
+		WRITE_ONCE(*going, 1);
+		if (!exits)
+			munmap(mem, size);
+		_exit(0);
+	}
+	for (end = arena_now_ms() + 20000; !READ_ONCE(*going) && arena_now_ms() < end;)
+		;
+	arena_ops_free(env, env->base, env->pages);
+	return ASSERT_EQ(waitpid(pid, &status, 0), pid, "waitpid") &&
+	       ASSERT_OK(status, "child's status") &&
+	       ASSERT_EQ(arena_ops_alloc(env, NULL, 1), (void *)env->base, "free again");
+}
+
+static void meet(bool exits)
+{
+	int *going, round;
+	__u64 end;
+
+	/* Trap: user mappings zapped without the mm being held (CVE-2026-74354) */
+	going = mmap(NULL, page, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (!ASSERT_NEQ(going, MAP_FAILED, "mmap"))
+		return;
+	if (!arena_ops_open(&shared.env, MEET_PAGES, 0, 1ULL << 40))
+		goto out;
+	pin_to(0);
+	end = arena_now_ms() + DURATION_MS;
+	for (round = 0; round < 20 || arena_now_ms() < end; round++)
+		if (!free_meets(exits, going))
+			break;
+	unpin();
+	arena_ops_close(&shared.env);
+out:
+	munmap(going, page);
+}
+
 /* User space takes the pages that it touches; nobody else may get them then. */
 static void *touch_thread(void *arg)
 {
@@ -898,6 +964,10 @@ void serial_test_arena_race(void)
 		first_pages(false);
 	if (test__start_subtest("first_pages_atomic"))
 		first_pages(true);
+	if (test__start_subtest("munmap_meets_free"))
+		meet(false);
+	if (test__start_subtest("exit_meets_free"))
+		meet(true);
 	if (test__start_subtest("storm_against_touch"))
 		storm_against_touch();
 	if (test__start_subtest("pending_frees"))
