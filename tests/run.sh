@@ -79,7 +79,8 @@ suite tests/stock.sh
 suite tests/series.sh
 suite tests/refresh.sh
 suite tests/harness.sh
-suite tests/static.sh
+# shellcheck disable=SC2086 # a word, or none
+suite tests/static.sh ${1:-}
 
 pid=$debug_pid
 said=$debug_said
