@@ -900,17 +900,22 @@ static loff_t arena_map_llseek(struct bpf_map *map, struct file *file, loff_t of
 	return vfs_setpos(file, offset, size);
 }
 
-/* Copy @n bytes at @pos, all in one page. */
-static void read_page(struct bpf_arena *arena, loff_t pos, void *to, size_t n)
+/*
+ * Copy @n bytes at @pos, all in one page, to where they are in a page at @copy: by
+ * words, so that each pointer that somebody stores meanwhile is the old or the new one.
+ */
+static void read_page(struct bpf_arena *arena, loff_t pos, u64 *copy, size_t n)
 {
+	u32 i = offset_in_page(pos) / sizeof(u64);
+	u32 end = DIV_ROUND_UP(offset_in_page(pos) + n, sizeof(u64));
 	struct page *page;
+	u64 *from;
 
 	filemap_invalidate_lock_shared(&arena->mapping);
 	page = arena_kmap_live(&arena->kmap, pos >> PAGE_SHIFT);
-	if (page)
-		memcpy(to, page_address(page) + offset_in_page(pos), n);
-	else
-		memset(to, 0, n);
+	from = page ? page_address(page) : NULL;
+	for (; i < end; i++)
+		copy[i] = from ? READ_ONCE(from[i]) : 0;
 	filemap_invalidate_unlock_shared(&arena->mapping);
 }
 
@@ -920,7 +925,7 @@ static ssize_t arena_map_read(struct bpf_map *map, char __user *buf, size_t size
 	struct bpf_arena *arena = to_arena(map);
 	loff_t pos = *ppos, end = file_size(arena);
 	ssize_t done = 0;
-	void *copy;
+	u64 *copy;
 
 	if (pos >= end || !size)
 		return 0;
@@ -930,14 +935,14 @@ static ssize_t arena_map_read(struct bpf_map *map, char __user *buf, size_t size
 	 * The page must not be pinned, or the offset would be lost to allocations, and
 	 * the lock cannot be held while user space faults: it may do so in an arena.
 	 */
-	copy = (void *)__get_free_page(GFP_KERNEL);
+	copy = (u64 *)__get_free_page(GFP_KERNEL);
 	if (!copy)
 		return -ENOMEM;
 	while (pos < end && !fatal_signal_pending(current)) {
 		size_t n = min_t(u64, end - pos, PAGE_SIZE - offset_in_page(pos));
 
 		read_page(arena, pos, copy, n);
-		if (copy_to_user(buf + done, copy, n)) {
+		if (copy_to_user(buf + done, (char *)copy + offset_in_page(pos), n)) {
 			done = done ?: -EFAULT;
 			break;
 		}
