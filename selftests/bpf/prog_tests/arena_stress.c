@@ -17,7 +17,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <linux/io_uring.h>
 #include <linux/perf_event.h>
 #include "network_helpers.h"
 #include "arena_test.h"
@@ -42,14 +41,14 @@
 /* What processes do, at random */
 enum kind {
 	READ, WRITE, OWNER, RUN_SYSCALL, RUN_XDP, RUN_RAW_TP, MUNMAP, MREMAP, MPROTECT,
-	MADVISE, MLOCK, FORK, PTRACE, VM_READV, VM_WRITEV, IO_URING, VMSPLICE, CREATE,
+	MADVISE, MLOCK, FORK, PTRACE, VM_READV, VM_WRITEV, DIRECT_IO, VMSPLICE, CREATE,
 	ANON, INFO, NR_KINDS,
 };
 
 static const char * const kind_names[NR_KINDS] = {
 	"read", "write", "owner", "run_syscall", "run_xdp", "run_raw_tp", "munmap", "mremap",
 	"mprotect", "madvise", "mlock", "fork", "ptrace", "process_vm_readv",
-	"process_vm_writev", "io_uring", "vmsplice", "create", "anon", "info",
+	"process_vm_writev", "direct_io", "vmsplice", "create", "anon", "info",
 };
 
 #define ERRNOS		134
@@ -389,21 +388,17 @@ static int do_vm_writev(void)
 	return process_vm_writev(peer(), &local, 1, &remote, 1, 0) < 0 ? -errno : 0;
 }
 
-/* Pages of a file that may not be pinned for long: they are pinned, and let go. */
-static int do_io_uring(void)
+/* A device reads pages that may be freed meanwhile. */
+static int do_direct_io(void)
 {
-	int a = rnd(ARENAS), cnt = 1 + rnd(8), ring, err;
-	struct io_uring_params params = {};
-	struct iovec iov = {
-		.iov_base = (void *)(arena_base(a) + rnd(PAGES - cnt) * PAGE),
-		.iov_len = cnt * PAGE,
-	};
+	int a = rnd(ARENAS), cnt = 1 + rnd(8), disk, err;
+	void *from = (void *)(arena_base(a) + rnd(PAGES - cnt) * PAGE);
 
-	ring = syscall(__NR_io_uring_setup, 4, &params);
-	if (ring < 0)
+	disk = open("/dev/ram0", O_WRONLY | O_DIRECT);
+	if (disk < 0)
 		return -errno;
-	err = syscall(__NR_io_uring_register, ring, IORING_REGISTER_BUFFERS, &iov, 1) ? -errno : 0;
-	close(ring);
+	err = pwrite(disk, from, cnt * PAGE, 0) < 0 ? -errno : 0;
+	close(disk);
 	return err;
 }
 
@@ -483,7 +478,7 @@ static int do_info(void)
 static int (* const kinds[NR_KINDS])(void) = {
 	do_read, do_write, do_owner, do_run_syscall, do_run_xdp, do_run_raw_tp, do_munmap,
 	do_mremap, do_mprotect, do_madvise, do_mlock, do_fork, do_ptrace, do_vm_readv,
-	do_vm_writev, do_io_uring, do_vmsplice, do_create, do_anon, do_info,
+	do_vm_writev, do_direct_io, do_vmsplice, do_create, do_anon, do_info,
 };
 
 static void worker(int nr, unsigned int seed)
