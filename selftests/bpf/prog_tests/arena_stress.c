@@ -223,9 +223,10 @@ static int do_owner(void)
 	shared->owned[me] = op.ret | op.cnt;
 	for (i = 0; !err && i < op.cnt; i++)
 		err = own_page(op.ret + i * PAGE);
+	/* Before, as who is killed in between must not have them freed once more. */
+	shared->owned[me] = 0;
 	if (free_pages(STRICT, op.ret, op.cnt))
 		return -errno;
-	shared->owned[me] = 0;
 	/* There is nothing now, or what the next owner has there. */
 	for (i = 0; i < op.cnt; i++) {
 		__u64 page = op.ret + i * PAGE, word;
