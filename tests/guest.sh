@@ -74,7 +74,7 @@ selftests()
 		tail -n 60 "$log" | sed 's/^/      /'
 	fi
 	# What they did: failures injected, operations of the stress.
-	grep '^arena_[a-z]*: ' "$log" | sed 's/^/      /'
+	grep '^arena_[a-z_]*: ' "$log" | sed 's/^/      /'
 	grep ':SKIP' "$log" | sed 's/^/      /'
 }
 

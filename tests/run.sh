@@ -49,7 +49,7 @@ case ${1:-} in
 	;;
 esac
 
-# An interrupt is not for what runs in the background; the end of all is.
+# What runs in the background ignores an interrupt, so that it has to be ended.
 trap 'trap "" TERM; kill 0; exit 130' INT
 
 scripts/deps.sh || exit 1
