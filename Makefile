@@ -19,7 +19,8 @@ SELFTESTS := $(CURDIR)/build/selftests
 TOOLS := $(CURDIR)/build/tools
 
 FRAGMENTS := configs/arena.config configs/vm.config
-# KBUILD source,objects: the kernel; modules: lib/test_bpf.ko, for make compare
+# KBUILD source,objects: the kernel; modules: lib/test_bpf.ko, for make compare, and the
+# symbols that scripts/testmod.sh links against
 KBUILD = $(MAKE) -C $(CURDIR)/$(1) O=$(CURDIR)/$(2) CC="$(CC)" -j$(JOBS) bzImage
 
 # KCSAN watches one access in thousands. So that these are not lost among those of all
@@ -68,12 +69,14 @@ kernel: tree
 	@scripts/config.sh $(SRC) build/kernel $(FRAGMENTS)
 	@scripts/progress.sh kernel $(if $(wildcard $(VMLINUX)),0,1850) \
 		$(call KBUILD,build/linux,build/kernel) modules
+	@scripts/progress.sh testmod 0 scripts/testmod.sh build/linux build/kernel
 
 .PHONY: kernel-debug kernel-kcsan
 kernel-debug kernel-kcsan: kernel-%: tree
 	@scripts/config.sh $(SRC) build/$@ $(FRAGMENTS) configs/$*.config
 	@scripts/progress.sh $@ $(if $(wildcard build/$@/vmlinux),0,1900) \
-		$(call KBUILD,build/linux,build/$@) $(if $(filter %kcsan,$@),$(KCSAN))
+		$(call KBUILD,build/linux,build/$@) $(if $(filter %kcsan,$@),$(KCSAN)) modules
+	@scripts/progress.sh testmod 0 scripts/testmod.sh build/linux build/$@
 
 # The base without the series, configured alike: to compare with.
 .PHONY: kernel-stock

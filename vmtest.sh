@@ -37,6 +37,7 @@ Environment:
               icount: time is the number of instructions, the same each time
   VM_CPU      CPU model, as QEMU's -cpu
   VM_APPEND   further kernel parameters
+  VM_GDB      a socket, to be made, at which QEMU waits for gdb
   VM_INITRAMFS  another root file system (build/vm/initramfs.cpio)
   LINUX       kernel source to use in place of Debian's (see README.md)
 

@@ -27,6 +27,13 @@ for word; do
 	printf "'%s' " "$(printf '%s\n' "$word" | sed "s/'/'\\\\''/g")"
 done >"$run/overlay/run/command"
 
+# The test module that was built with this kernel (scripts/testmod.sh)
+testmod=${image%/arch/*}/arena_testmod/arena_testmod.ko
+if [ -e "$testmod" ]; then
+	mkdir "$run/overlay/bpf" &&
+	strip --strip-debug -o "$run/overlay/bpf/${testmod##*/}" "$testmod" || exit 125
+fi
+
 limit=${VM_TIMEOUT:-600}
 input=/dev/null
 if [ -n "${VM_SHELL:-}" ]; then
@@ -85,7 +92,8 @@ echo "vm: ${image##*/} with ${accel%%,*}, log in $log" >&2
 		-append "console=ttyS0 panic=-1 $append ${VM_APPEND:-}" \
 		-serial "file:$run/console.log" \
 		-chardev stdio,id=command,signal=off -serial chardev:command \
-		-serial "file:$run/status" <"$input"
+		-serial "file:$run/status" \
+		${VM_GDB:+-gdb "unix:$VM_GDB,server=on,wait=off"} <"$input"
 	echo $? >"$run/qemu"
 } | cat
 

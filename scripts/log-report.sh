@@ -43,7 +43,7 @@ racing {
 }
 # A report ends with its trace or, lacking one, after some lines.
 /^(\[ *[0-9.]+\](\[ *[TC][0-9]+\])? )?(WARNING:|BUG:|INFO: possible|INFO: task .* blocked for|INFO: rcu.* stall|INFO: trying to register|ODEBUG:)/ ||
-/Oops: |general protection fault|kernel BUG at|Kernel panic - not syncing|KASAN: |UBSAN: |KFENCE: / ||
+/ [0-9a-f]+ \[#[0-9]+\]|Oops: |general protection fault|kernel BUG at|Kernel panic - not syncing|KASAN: |UBSAN: |KFENCE: / ||
 /possible recursive locking|possible circular locking|inconsistent lock state/ ||
 /suspicious RCU usage|sleeping function called|scheduling while atomic/ ||
 /rcu: INFO: .*stall|soft lockup|hard LOCKUP|Bad page state|Bad rss-counter state/ ||

@@ -201,6 +201,8 @@ reports_are_recognised()
 		[    7.654321] BUG: unable to handle page fault for address: ffffc90000000000
 		[    7.654321] UBSAN: shift-out-of-bounds in kernel/bpf/arena.c:1:2
 		[    7.654321] Oops: 0000 [#1] PREEMPT SMP
+		[    7.654321] divide error: 0000 [#1] PREEMPT SMP
+		[    7.654321] : 0001 [#1] PREEMPT SMP NOPTI
 		[    7.654321] general protection fault, probably for non-canonical address
 		[    7.654321] kernel BUG at kernel/bpf/arena.c:12!
 		[    7.654321] INFO: task test_progs:82 blocked for more than 120 seconds.

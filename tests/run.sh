@@ -78,6 +78,7 @@ suite tests/conformance.sh
 suite tests/stock.sh
 suite tests/series.sh
 suite tests/refresh.sh
+suite tests/split-lock.sh
 suite tests/harness.sh
 # shellcheck disable=SC2086 # a word, or none
 suite tests/static.sh ${1:-}

@@ -45,6 +45,7 @@ the_scene_works()
 	says "/etc/passwd"
 	[ "$(grep -c '^hello arena' "$out")" -eq 2 ]
 	says "2 gets answered by XDP, 0 by the server"
+	refuses grep -F "No such file" "$out"
 }
 
 # --- arena-top
