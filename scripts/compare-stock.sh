@@ -31,8 +31,9 @@ without="progs/test_bpf_nf.c progs/test_bpf_nf_fail.c progs/xdp_synproxy_kern.c
 
 # What fails by intention. The first go through the names that the kernel knows and
 # expect the libbpf that they were built with to know them, too; the series has its
-# own. The next two use an instruction that was none before: a byte swap. The last
-# one has a loop that is entered in its middle, which was refused.
+# own. The next two use an instruction that was none before: a byte swap. The next one
+# has a loop that is entered in its middle, which was refused. The last four name an
+# offset in a map value that is refused in other words.
 intended()
 {
 	cat <<'EOF'
@@ -44,6 +45,10 @@ libbpf_str/bpf_map_type_str FAIL
 119/p invalid 64-bit BPF_END FAIL
 119/u invalid 64-bit BPF_END FAIL
 807/p bounded loop, start in the middle FAIL
+518/p direct map access, write test 7 FAIL
+518/u direct map access, write test 7 FAIL
+523/p direct map access, write test 12 FAIL
+523/u direct map access, write test 12 FAIL
 EOF
 }
 

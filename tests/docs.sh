@@ -132,13 +132,14 @@ run()
 		env LD_LIBRARY_PATH=/bpf sh -c "$sessions"
 }
 
-# Leaves out what differs from one run to the next.
+# Leaves out what differs from one run to the next, or with where libbpf places globals.
 same_each_time()
 {
 	sed 's/0x[0-9a-f]\{1,\}/ADDRESS/g
 		s/tag [0-9a-f]\{16\}/tag TAG/g
 		s/\<\(pid\|id\|insn\|prog\|prog_id\)\([ =]\)[0-9]\{1,\}/\1\2NUMBER/g
 		s/^ *[0-9]\{1,\}:/NUMBER:/
+		s/[0-9]\{1,\} pages\{0,1\}$/NUMBER pages/
 		s/^\[ *[0-9]*\.[0-9]*\]/[TIME]/
 		s/[ 	]\{1,\}/ /g
 		s/^ //

@@ -32,13 +32,20 @@
  * paths that do not sleep. Those that do sleep, take
  *
  *   mmap_lock
- *     arena->lock                        the arena's address is set once
- *     mapping.invalidate_lock            shared: a user fault, from look-up to
+ *     map.freeze_mutex                   held for mmap(): the arena's address is set once
+ *     (allocation of pages: fs_reclaim)
+ *       mapping.invalidate_lock          shared: a user fault, from look-up to
  *                                        mapping; exclusive: a free that unmaps,
  *                                        and the trimming of parked pages
- *       mapping.i_mmap_rwsem, page table locks, in the core mm
+ *         mapping.i_mmap_rwsem, page table locks, in the core mm
  *
- * and never the other way round.
+ * and never the other way round. Memory is never allocated under the invalidate lock:
+ * a program may be called in reclaim, and free pages there. What is more, a task in
+ * reclaim (PF_MEMALLOC) does not take it, and gets pages from the stock only, or it
+ * would have them from the reserves and in excess of the cgroup's limit.
+ *
+ * Waiting. A user fault at an offset whose allocation is under way sleeps on @waitq. It
+ * holds no lock meanwhile, unless the caller of the fault insists on mmap_lock.
  */
 #include <linux/bitops.h>
 #include <linux/bpf.h>
@@ -53,10 +60,13 @@
 #include <linux/mutex.h>
 #include <linux/overflow.h>
 #include <linux/pagemap.h>
+#include <linux/rwsem.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
 #include <linux/uaccess.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include "arena.h"
 #include "arena_space.h"
@@ -67,14 +77,43 @@
 /* So many pages are mapped at a user fault, if they exist and are aligned. */
 #define ARENA_FAULT_AROUND	16U
 
-/* How often an allocation begins anew: pages in its way should be rare. */
-#define ARENA_ALLOC_TRIES	4
+/* So many pages are let go at least, beyond what is missing. */
+#define ARENA_TRIM_MORE		64U
+
+/* So many pages are freed in one hold of the invalidate lock, for which faults wait. */
+#define ARENA_FREE_BATCH	2048U
+
+/*
+ * An allocation that must not sleep looks at so many offsets because of pinned pages. It
+ * sets all those aside that it meets, so the next call goes on where this one ends.
+ */
+#define ARENA_ATOMIC_LOOKS	16384U
+
+/* What a try costs, but for its pages, as if these were so many more */
+#define ARENA_TRY_COST		16U
+
+/*
+ * A fault that waits for an allocation is woken up by it, if that has so many pages. If
+ * all did so, and they are many, those who wait for one that takes long would do nothing
+ * but wake up. So a fault looks by itself, too, less and less often. That is also for
+ * those that nobody wakes up: an allocation has no barrier between its last page and the
+ * look for who waits, and a free wakes nobody in the moment before the offset is free.
+ */
+#define ARENA_WAKE_PAGES	64U
+#define ARENA_WAIT_MAX		(HZ / 10L)
+
+/* What allocations may do for a page: of programs, and of user space by a touch */
+#define ARENA_GFP_PROG	(GFP_KERNEL | __GFP_RETRY_MAYFAIL)
+#define ARENA_GFP_USER	GFP_KERNEL
 
 /* What a caller in any context asks the worker to do */
 enum arena_request {
 	ARENA_REQ_REFILL,
 	ARENA_REQ_UNMAP,
 	ARENA_REQ_TRIM,
+	/* and its irq_work */
+	ARENA_REQ_QUEUE_REFILL,
+	ARENA_REQ_WAKE,
 };
 
 /*
@@ -86,15 +125,14 @@ struct bpf_arena {
 	u64 user_vm_start;	/* 0 until it is known, then never changed */
 	u64 user_vm_end;
 	u32 nr_pages;
-	struct mutex lock;	/* see the top of the file */
 	struct address_space mapping;
 	struct arena_space space;
 	struct arena_kmap kmap;
 	struct arena_stock stock;
+	wait_queue_head_t waitq;	/* faults that wait for an allocation */
 	unsigned long requests;
-	struct irq_work refill_irq_work;
+	struct irq_work irq_work;
 	struct work_struct refill_work;
-	struct irq_work trim_irq_work;
 	struct delayed_work trim_work;
 };
 
@@ -157,25 +195,21 @@ static void set_range(struct bpf_arena *arena, u64 start, u64 len)
 /* Refuse a user range that is not the arena's, or make it the arena's. */
 static int fix_range(struct bpf_arena *arena, u64 start, u64 len)
 {
-	int err = 0;
+	/* bpf_map_mmap() has taken it: two first mappings come one after the other */
+	lockdep_assert_held(&arena->map.freeze_mutex);
 
-	mutex_lock(&arena->lock);
-	if (arena->user_vm_start) {
-		if (arena->user_vm_start != start ||
-		    arena->user_vm_end != start + len)
-			err = -EBUSY;
-	} else if (len > (u64)arena->map.max_entries << PAGE_SHIFT) {
-		err = -E2BIG;
-	} else if (!start) {
-		err = -EINVAL;
-	} else if (crosses_4g(start, len)) {
-		err = -ERANGE;
-	} else {
-		set_range(arena, start, len);
-	}
-	mutex_unlock(&arena->lock);
+	if (arena->user_vm_start)
+		return arena->user_vm_start == start &&
+		       arena->user_vm_end == start + len ? 0 : -EBUSY;
+	if (len > (u64)arena->map.max_entries << PAGE_SHIFT)
+		return -E2BIG;
+	if (!start)
+		return -EINVAL;
+	if (crosses_4g(start, len))
+		return -ERANGE;
+	set_range(arena, start, len);
 
-	return err;
+	return 0;
 }
 
 static unsigned long find_area(struct file *filp, unsigned long addr,
@@ -242,32 +276,36 @@ static void request_refill(struct bpf_arena *arena)
 		return;
 	/* It charges the map's memory cgroup, which a map without users lacks */
 	bpf_map_inc(&arena->map);
-	irq_work_queue(&arena->refill_irq_work);
+	set_bit(ARENA_REQ_QUEUE_REFILL, &arena->requests);
+	irq_work_queue(&arena->irq_work);
 }
 
 /* @req: ARENA_REQ_TRIM, in a while, or ARENA_REQ_UNMAP, now */
 static void request_trim(struct bpf_arena *arena, enum arena_request req)
 {
 	if (!requested(arena, req))
-		irq_work_queue(&arena->trim_irq_work);
+		irq_work_queue(&arena->irq_work);
 }
 
-static void arena_refill_irq_work(struct irq_work *work)
+/* To wake up the faults that wait for an allocation */
+static noinline void request_wake(struct bpf_arena *arena)
 {
-	struct bpf_arena *arena = container_of(work, struct bpf_arena,
-					       refill_irq_work);
-
-	queue_work(system_unbound_wq, &arena->refill_work);
+	set_bit(ARENA_REQ_WAKE, &arena->requests);
+	irq_work_queue(&arena->irq_work);
 }
 
-static void arena_trim_irq_work(struct irq_work *work)
+/* What is requested may be under way already: then queueing it changes nothing. */
+static void arena_irq_work(struct irq_work *work)
 {
-	struct bpf_arena *arena = container_of(work, struct bpf_arena,
-					       trim_irq_work);
+	struct bpf_arena *arena = container_of(work, struct bpf_arena, irq_work);
 
+	if (test_and_clear_bit(ARENA_REQ_QUEUE_REFILL, &arena->requests))
+		queue_work(system_unbound_wq, &arena->refill_work);
+	if (test_and_clear_bit(ARENA_REQ_WAKE, &arena->requests))
+		wake_up_all(&arena->waitq);
 	if (test_bit(ARENA_REQ_UNMAP, &arena->requests))
 		mod_delayed_work(system_unbound_wq, &arena->trim_work, 0);
-	else
+	else if (test_bit(ARENA_REQ_TRIM, &arena->requests))
 		queue_delayed_work(system_unbound_wq, &arena->trim_work,
 				   ARENA_TRIM_PERIOD);
 }
@@ -279,15 +317,22 @@ static void give_offset(struct arena_kmap *kmap, u32 idx)
 	arena_space_give(&arena->space, idx, 1);
 }
 
-static bool arena_trim(struct bpf_arena *arena, bool all)
+static void arena_trim(struct bpf_arena *arena, bool all, u32 want)
 {
-	bool more;
+	if (arena_kmap_trim(&arena->kmap, &arena->mapping, all, want, give_offset))
+		arena_stock_memory_freed(&arena->stock);
+}
 
-	filemap_invalidate_lock(&arena->mapping);
-	more = arena_kmap_trim(&arena->kmap, &arena->mapping, all, give_offset);
-	filemap_invalidate_unlock(&arena->mapping);
+/* Let parked pages go that are missing elsewhere, and some more for the next time. */
+static void trim_for(struct bpf_arena *arena, u32 n)
+{
+	arena_trim(arena, true, n + ARENA_TRIM_MORE);
+}
 
-	return more;
+/* Let all parked pages go: one of them is in the way. */
+static void trim_all(struct bpf_arena *arena)
+{
+	arena_trim(arena, true, U32_MAX);
 }
 
 static void arena_trim_work(struct work_struct *work)
@@ -300,10 +345,17 @@ static void arena_trim_work(struct work_struct *work)
 	/* Who parks a page that is not seen below asks again */
 	smp_mb__after_atomic();
 
-	if (arena_trim(arena, false) &&
+	arena_trim(arena, false, U32_MAX);
+	if (arena_kmap_has_parked(&arena->kmap) &&
 	    !test_and_set_bit(ARENA_REQ_TRIM, &arena->requests))
 		queue_delayed_work(system_unbound_wq, &arena->trim_work,
 				   ARENA_TRIM_PERIOD);
+}
+
+static int fill_stock(struct bpf_arena *arena)
+{
+	return arena_stock_init(&arena->stock, &arena->map, arena->nr_pages) ?:
+	       arena_stock_fill(&arena->stock, &arena->map);
 }
 
 static void arena_refill_work(struct work_struct *work)
@@ -312,39 +364,88 @@ static void arena_refill_work(struct work_struct *work)
 					       refill_work);
 
 	/* Parked pages count against the same limit */
-	if (bpf_arena_prepare_atomic(arena)) {
-		arena_trim(arena, true);
-		bpf_arena_prepare_atomic(arena);
+	if (fill_stock(arena)) {
+		trim_for(arena, ARENA_ATOMIC_MAX_PAGES);
+		fill_stock(arena);
 	}
 	clear_bit(ARENA_REQ_REFILL, &arena->requests);
 	bpf_map_put(&arena->map);
 }
 
 /*
+ * Waiting for an allocation.
+ */
+
+/* There are new pages, or free offsets. */
+static inline void wake_waiters(struct bpf_arena *arena)
+{
+	/* Without a barrier: see ARENA_WAIT_MAX for what is missed */
+	if (unlikely(waitqueue_active(&arena->waitq)))
+		request_wake(arena);
+}
+
+/*
+ * Is an allocation of the page under way? Also true for a moment while the page is
+ * freed, or while an attempt to take the offset fails.
+ */
+static bool is_under_way(const struct bpf_arena *arena, u32 idx)
+{
+	unsigned long taken = arena_space_taken_word(&arena->space, idx / BITS_PER_LONG);
+
+	return taken & BIT(idx % BITS_PER_LONG) &&
+	       !arena_kmap_live(&arena->kmap, idx) &&
+	       !arena_kmap_is_pinned(&arena->kmap, idx);
+}
+
+/* Returns 0, or -ERESTARTSYS after a signal: a fatal one, unless @interruptible. */
+static int wait_until_done(struct bpf_arena *arena, u32 idx, bool interruptible)
+{
+	long left, period;
+
+	for (period = 1; ; period = min(2 * period, ARENA_WAIT_MAX)) {
+		if (interruptible)
+			left = wait_event_interruptible_timeout(arena->waitq,
+								!is_under_way(arena, idx),
+								period);
+		else
+			left = wait_event_killable_timeout(arena->waitq,
+							   !is_under_way(arena, idx),
+							   period);
+		if (left)
+			return left < 0 ? left : 0;
+	}
+}
+
+/*
  * Allocation.
  */
 
-static struct page *new_page(struct bpf_arena *arena, int node, bool may_sleep)
+static inline bool in_reclaim(void)
+{
+	return current->flags & PF_MEMALLOC;
+}
+
+static struct page *new_page(struct bpf_arena *arena, int node, gfp_t gfp)
 {
 	struct page *page;
 
-	if (!may_sleep) {
+	if (!gfpflags_allow_blocking(gfp)) {
 		page = arena_stock_get(&arena->stock);
 		if (arena_stock_low(&arena->stock))
 			request_refill(arena);
 		return page;
 	}
 
-	return arena_page_alloc(&arena->map, node);
+	return arena_page_alloc(&arena->map, node, gfp);
 }
 
 /*
  * A chunk of the space is missing. Returns 0 or -ENOMEM; then what was to be done
  * with the space can be tried again.
  */
-static int add_chunk(struct bpf_arena *arena, u32 chunk, bool may_sleep)
+static int add_chunk(struct bpf_arena *arena, u32 chunk, gfp_t gfp)
 {
-	struct page *page = new_page(arena, NUMA_NO_NODE, may_sleep);
+	struct page *page = new_page(arena, NUMA_NO_NODE, gfp);
 
 	BUILD_BUG_ON(sizeof(struct arena_chunk) > PAGE_SIZE);
 
@@ -354,8 +455,8 @@ static int add_chunk(struct bpf_arena *arena, u32 chunk, bool may_sleep)
 		return 0;
 
 	/* Somebody else was faster */
-	if (may_sleep)
-		put_page(page);
+	if (gfpflags_allow_blocking(gfp))
+		arena_page_free(page);
 	else
 		arena_stock_return(&arena->stock, page);
 
@@ -363,14 +464,14 @@ static int add_chunk(struct bpf_arena *arena, u32 chunk, bool may_sleep)
 }
 
 /* Take the range. Returns 0, -EBUSY or -ENOMEM. */
-static int take_range(struct bpf_arena *arena, u32 start, u32 n, bool may_sleep)
+static int take_range(struct bpf_arena *arena, u32 start, u32 n, gfp_t gfp)
 {
 	u32 missing;
 	int err;
 
 	do {
 		err = arena_space_take(&arena->space, start, n, &missing);
-	} while (err == -EAGAIN && !(err = add_chunk(arena, missing, may_sleep)));
+	} while (err == -EAGAIN && !(err = add_chunk(arena, missing, gfp)));
 
 	return err;
 }
@@ -380,42 +481,63 @@ static struct page *get_page_for(struct arena_kmap *kmap,
 {
 	struct bpf_arena *arena = container_of(kmap, struct bpf_arena, kmap);
 
-	return new_page(arena, from->node, from->may_sleep);
+	return new_page(arena, from->node, from->gfp);
+}
+
+/* Give the offsets in [@start, @end) back, but for pinned pages; there is one at @start. */
+static void give_around_pinned(struct bpf_arena *arena, u32 start, u32 end, bool may_sleep)
+{
+	u32 idx, from = start;
+
+	for (idx = start; idx < end; idx++) {
+		if (may_sleep && !(idx % BITS_PER_LONG))
+			cond_resched();
+		if (!arena_kmap_set_pinned(&arena->kmap, idx))
+			continue;
+		if (idx > from)
+			arena_space_give(&arena->space, from, idx - from);
+		from = idx + 1;
+	}
+	if (end > from)
+		arena_space_give(&arena->space, from, end - from);
 }
 
 /* Give offsets back, and what arena_kmap_populate() has parked its time. */
 static noinline void give_after_error(struct bpf_arena *arena, u32 start, u32 n,
-				      u32 done, int err)
+				      u32 done, int err, bool may_sleep)
 {
+	if (err != -EAGAIN)
+		done = n;
 	if (done)
 		arena_space_give(&arena->space, start, done);
-	/* The offset of a pinned page is not ours any more */
-	if (err == -EAGAIN)
-		done++;
-	if (n > done)
-		arena_space_give(&arena->space, start + done, n - done);
+	if (done < n)
+		give_around_pinned(arena, start + done, start + n, may_sleep);
 	request_trim(arena, ARENA_REQ_TRIM);
+	wake_waiters(arena);
 }
 
 /*
  * Give [@start, @start + @n), which the caller has taken, its pages, and let
  * everybody see them: all or none. After an error the range is free again, but for
- * a pinned page, if it was that (-EAGAIN).
+ * pinned pages, if it was that (-EAGAIN).
  */
 static inline int populate(struct bpf_arena *arena, u32 start, u32 n, int node,
-			   bool may_sleep)
+			   gfp_t gfp)
 {
 	const struct arena_page_source from = {
 		.get = get_page_for,
 		.node = node,
-		.may_sleep = may_sleep,
+		.gfp = gfp,
 	};
 	u32 done;
 	int err;
 
 	err = arena_kmap_populate(&arena->kmap, start, n, &from, &done);
 	if (err)
-		give_after_error(arena, start, n, done, err);
+		give_after_error(arena, start, n, done, err,
+				 gfpflags_allow_blocking(gfp));
+	else if (n >= ARENA_WAKE_PAGES)
+		wake_waiters(arena);
 
 	return err;
 }
@@ -430,15 +552,18 @@ static s64 to_offset(const struct bpf_arena *arena, const void *addr)
 	       lower_32_bits(arena->user_vm_start);
 }
 
-/* Take @n pages where they fit. Returns a page offset, -ENOSPC or -ENOMEM. */
-static long take_lowest(struct bpf_arena *arena, u32 n, bool may_sleep)
+/*
+ * Take @n pages where they fit, from page offset @from on. Returns a page offset,
+ * -ENOSPC or -ENOMEM.
+ */
+static long take_lowest(struct bpf_arena *arena, u32 n, u32 from, gfp_t gfp)
 {
 	u32 missing;
 	long start;
 
 	do {
-		start = arena_space_alloc(&arena->space, n, &missing);
-	} while (start == -EAGAIN && !(start = add_chunk(arena, missing, may_sleep)));
+		start = arena_space_alloc(&arena->space, n, from, &missing);
+	} while (start == -EAGAIN && !(start = add_chunk(arena, missing, gfp)));
 
 	return start;
 }
@@ -455,45 +580,74 @@ static long to_page_offset(const struct bpf_arena *arena, const void *addr, u32 
 	return off + n > arena->nr_pages ? -EINVAL : off;
 }
 
-/* Take @n pages at @addr, or where they fit. Returns a page offset or error. */
-static long take_pages(struct bpf_arena *arena, const void *addr, u32 n,
-		       bool may_sleep)
+/*
+ * Take @n pages at @addr, or where they fit from page offset @from on. Returns a page
+ * offset or error.
+ */
+static long take_pages(struct bpf_arena *arena, const void *addr, u32 n, u32 from, gfp_t gfp)
 {
 	long start;
 
 	if (!addr)
-		return take_lowest(arena, n, may_sleep);
+		return take_lowest(arena, n, from, gfp);
 
 	start = to_page_offset(arena, addr, n);
 	if (start < 0)
 		return start;
 
-	return take_range(arena, start, n, may_sleep) ?: start;
+	return take_range(arena, start, n, gfp) ?: start;
 }
 
 /*
- * Returns a page offset or error. Who may sleep gets the pages that are parked
- * elsewhere out of the way, if they may be what is missing. Everybody else can
- * only go round a pinned one.
+ * There are no pages, offsets or tries left. Parked pages that leave may help, pinned
+ * ones among them: those take up offsets, of which one may be what is wanted.
+ */
+static bool trim_may_help(const struct bpf_arena *arena, int err)
+{
+	return err == -ENOMEM || err == -EAGAIN ||
+	       ((err == -ENOSPC || err == -EBUSY) && atomic_read(&arena->kmap.nr_pinned));
+}
+
+/* After @tries for @n pages that met pinned ones: shall there be one more? */
+static bool go_on(u32 tries, u32 n, bool may_sleep)
+{
+	if (!may_sleep)
+		return tries * (n + ARENA_TRY_COST) < ARENA_ATOMIC_LOOKS;
+	cond_resched();
+
+	return tries % ARENA_TRY_COST || !fatal_signal_pending(current);
+}
+
+/*
+ * Returns a page offset or error. Pinned pages that are met are set aside, and it goes
+ * on with what is above them.
  */
 static long take_and_populate(struct bpf_arena *arena, const void *addr, u32 n,
-			      int node, bool may_sleep)
+			      int node, gfp_t gfp)
 {
-	long start, ret = 0;
-	int tries;
+	bool may_sleep = gfpflags_allow_blocking(gfp), trimmed = false;
+	u32 pinned = 0, from = 0;
+	long start, ret;
 
-	for (tries = 0; tries < ARENA_ALLOC_TRIES; tries++) {
-		start = take_pages(arena, addr, n, may_sleep);
-		ret = start < 0 ? start : populate(arena, start, n, node, may_sleep);
+	for (;;) {
+		start = take_pages(arena, addr, n, from, gfp);
+		ret = start < 0 ? start : populate(arena, start, n, node, gfp);
 		if (!ret)
 			return start;
-		if (ret != -EAGAIN && (ret != -ENOMEM || !may_sleep || tries))
-			break;
-		if (may_sleep)
-			arena_trim(arena, true);
-	}
 
-	return ret;
+		if (ret == -EAGAIN && !addr && go_on(++pinned, n, may_sleep)) {
+			from = start;
+			continue;
+		}
+		if (!may_sleep || trimmed || !trim_may_help(arena, ret))
+			return ret;
+		if (ret == -ENOMEM)
+			trim_for(arena, n);
+		else
+			trim_all(arena);
+		trimmed = true;
+		from = 0;
+	}
 }
 
 static void *user_addr(const struct bpf_arena *arena, u32 idx)
@@ -505,6 +659,7 @@ static void *user_addr(const struct bpf_arena *arena, u32 idx)
 static noinline void *alloc_pages_slow(struct bpf_arena *arena, const void *addr,
 				       u32 n, int node, bool may_sleep)
 {
+	gfp_t gfp = may_sleep && !in_reclaim() ? ARENA_GFP_PROG : GFP_NOWAIT;
 	long start;
 
 	if (node != NUMA_NO_NODE &&
@@ -512,13 +667,15 @@ static noinline void *alloc_pages_slow(struct bpf_arena *arena, const void *addr
 		return NULL;
 	if (!n || n > arena->nr_pages)
 		return NULL;
+	if (n > ARENA_ATOMIC_MAX_PAGES && !gfpflags_allow_blocking(gfp))
+		return NULL;
 
 	if (!addr && n > 1) {
 		start = arena_space_alloc_few(&arena->space, n);
-		if (start >= 0 && !populate(arena, start, n, node, may_sleep))
+		if (start >= 0 && !populate(arena, start, n, node, gfp))
 			return user_addr(arena, start);
 	}
-	start = take_and_populate(arena, addr, n, node, may_sleep);
+	start = take_and_populate(arena, addr, n, node, gfp);
 
 	return start < 0 ? NULL : user_addr(arena, start);
 }
@@ -526,7 +683,9 @@ static noinline void *alloc_pages_slow(struct bpf_arena *arena, const void *addr
 /* There is no page yet at an offset that was taken for a single one. */
 static noinline void *alloc_page_at(struct bpf_arena *arena, u32 idx, bool may_sleep)
 {
-	if (!populate(arena, idx, 1, NUMA_NO_NODE, may_sleep))
+	gfp_t gfp = may_sleep && !in_reclaim() ? ARENA_GFP_PROG : GFP_NOWAIT;
+
+	if (!populate(arena, idx, 1, NUMA_NO_NODE, gfp))
 		return user_addr(arena, idx);
 
 	return alloc_pages_slow(arena, NULL, 1, NUMA_NO_NODE, may_sleep);
@@ -555,11 +714,23 @@ static __always_inline void *alloc_pages_at(struct bpf_map *map, const void *add
 	return alloc_page_at(arena, start, may_sleep);
 }
 
+static int reserve_range(struct bpf_arena *arena, u32 start, u32 n, gfp_t gfp)
+{
+	u32 missing;
+	int err;
+
+	do {
+		err = arena_space_reserve(&arena->space, start, n, &missing);
+	} while (err == -EAGAIN && !(err = add_chunk(arena, missing, gfp)));
+
+	return err;
+}
+
 static int reserve_pages_at(struct bpf_map *map, const void *addr, u32 n,
 			    bool may_sleep)
 {
+	gfp_t gfp = may_sleep && !in_reclaim() ? ARENA_GFP_PROG : GFP_NOWAIT;
 	struct bpf_arena *arena;
-	u32 missing;
 	long start;
 	int err;
 
@@ -572,9 +743,11 @@ static int reserve_pages_at(struct bpf_map *map, const void *addr, u32 n,
 	if (start < 0)
 		return start;
 
-	do {
-		err = arena_space_reserve(&arena->space, start, n, &missing);
-	} while (err == -EAGAIN && !(err = add_chunk(arena, missing, may_sleep)));
+	err = reserve_range(arena, start, n, gfp);
+	if (err == -EBUSY && gfpflags_allow_blocking(gfp) && trim_may_help(arena, err)) {
+		trim_all(arena);
+		err = reserve_range(arena, start, n, gfp);
+	}
 
 	return err;
 }
@@ -618,64 +791,116 @@ static noinline bool park_words(struct bpf_arena *arena, u32 start, u32 end,
 	return any;
 }
 
+static inline void request_trim_after_free(struct bpf_arena *arena, bool mapped)
+{
+	request_trim(arena, mapped ? ARENA_REQ_UNMAP : ARENA_REQ_TRIM);
+}
+
 /*
  * With the lock, no fault can be about to map a page that it has looked up: what is
- * mapped now is all that there will be.
+ * mapped when the lock is held is all that there will be.
  */
-static inline void begin_free(struct bpf_arena *arena, bool may_sleep)
+static noinline void unmap_range(struct bpf_arena *arena, u32 start, u32 n)
 {
-	if (may_sleep)
-		filemap_invalidate_lock(&arena->mapping);
+	filemap_invalidate_lock(&arena->mapping);
+	unmap_mapping_pages(&arena->mapping, start, n, false);
+	filemap_invalidate_unlock(&arena->mapping);
 }
 
-/* @mapped: user space has mapped pages of [@start, @start + @n) */
-static inline void end_free(struct bpf_arena *arena, u32 start, u32 n,
-			    bool parked, bool mapped, bool may_sleep)
+/*
+ * The page was parked: does anybody have it mapped, or may be about to? A fault holds
+ * the lock from before it looks the page up until it is mapped. Without a holder now,
+ * after the page was parked, it either has not looked yet, and will not find the page,
+ * or it is done, and the page is mapped.
+ */
+static inline bool may_be_mapped(struct bpf_arena *arena, struct page *page)
 {
-	if (may_sleep) {
-		if (mapped)
-			unmap_mapping_pages(&arena->mapping, start, n, false);
-		filemap_invalidate_unlock(&arena->mapping);
-		mapped = false;
-	}
+	/* Pairs with the barrier in fault_once(), after that in arena_kmap_park() */
+	if (rwsem_is_locked(&arena->mapping.invalidate_lock))
+		return true;
+	/* Pairs with the release of the lock */
+	smp_rmb();
+
+	return arena_page_may_be_mapped(page);
+}
+
+/* Park the pages in [@start, @end). Returns true if there was one. */
+static bool park_range(struct bpf_arena *arena, u32 start, u32 end, bool may_sleep,
+		       bool *mapped)
+{
+	u32 word = start / BITS_PER_LONG;
+	bool parked;
+
+	if (word == (end - 1) / BITS_PER_LONG)
+		parked = park_word(arena, word, BITMAP_FIRST_WORD_MASK(start) &
+				   BITMAP_LAST_WORD_MASK(end), mapped);
+	else
+		parked = park_words(arena, start, end, may_sleep, mapped);
 	if (parked)
-		request_trim(arena, mapped ? ARENA_REQ_UNMAP : ARENA_REQ_TRIM);
+		arena_kmap_flush_local(&arena->kmap, start, end);
+
+	return parked;
 }
 
-static inline void free_range(struct bpf_arena *arena, u32 start, u32 end,
-			      bool may_sleep)
+/* As above, and when it returns user space has them mapped no more. */
+static bool park_and_unmap(struct bpf_arena *arena, u32 start, u32 end)
 {
 	bool parked, mapped = false;
 
-	begin_free(arena, may_sleep);
-	if (start / BITS_PER_LONG == (end - 1) / BITS_PER_LONG)
-		parked = park_word(arena, start / BITS_PER_LONG,
-				   BITMAP_FIRST_WORD_MASK(start) &
-				   BITMAP_LAST_WORD_MASK(end), &mapped);
-	else
-		parked = park_words(arena, start, end, may_sleep, &mapped);
+	filemap_invalidate_lock(&arena->mapping);
+	parked = park_range(arena, start, end, true, &mapped);
+	if (mapped)
+		unmap_mapping_pages(&arena->mapping, start, end - start, false);
+	filemap_invalidate_unlock(&arena->mapping);
+
+	return parked;
+}
+
+static noinline void free_range(struct bpf_arena *arena, u32 start, u32 end,
+				bool may_sleep)
+{
+	bool parked = false, mapped = false;
+	u32 from, to;
+
+	if (may_sleep) {
+		for (from = start; from < end; from = to) {
+			to = min(round_down(from, ARENA_FREE_BATCH) + ARENA_FREE_BATCH, end);
+			parked |= park_and_unmap(arena, from, to);
+		}
+	} else {
+		parked = park_range(arena, start, end, false, &mapped);
+	}
 	if (arena_space_has_reserved(&arena->space))
 		arena_space_unreserve(&arena->space, start, end - start);
 	if (parked)
-		arena_kmap_flush_local(&arena->kmap, start, end);
-	end_free(arena, start, end - start, parked, mapped, may_sleep);
+		request_trim_after_free(arena, mapped);
 }
 
 static __always_inline void free_page_at(struct bpf_arena *arena, u32 idx, bool may_sleep)
 {
-	struct page *page;
-	bool mapped = false;
+	struct page *page = arena_kmap_park(&arena->kmap, idx);
+	bool mapped;
 
-	begin_free(arena, may_sleep);
-	page = arena_kmap_park(&arena->kmap, idx);
-	if (page) {
-		mapped = arena_page_mapcount(page);
+	if (!page) {
+		if (arena_space_has_reserved(&arena->space))
+			arena_space_unreserve(&arena->space, idx, 1);
+		return;
+	}
+
+	if (may_sleep) {
+		mapped = may_be_mapped(arena, page);
 		arena_space_give(&arena->space, idx, 1);
 		arena_kmap_flush_local(&arena->kmap, idx, idx + 1);
-	} else if (arena_space_has_reserved(&arena->space)) {
-		arena_space_unreserve(&arena->space, idx, 1);
+		if (mapped && !in_reclaim()) {
+			unmap_range(arena, idx, 1);
+			mapped = false;
+		}
+	} else {
+		mapped = arena_page_may_be_mapped(page);
+		arena_space_give(&arena->space, idx, 1);
+		arena_kmap_flush_local(&arena->kmap, idx, idx + 1);
 	}
-	end_free(arena, idx, 1, page, mapped, may_sleep);
+	request_trim_after_free(arena, mapped);
 }
 
 static __always_inline void free_pages_at(struct bpf_map *map, const void *addr,
@@ -697,7 +922,7 @@ static __always_inline void free_pages_at(struct bpf_map *map, const void *addr,
 	end = min_t(s64, start + n, arena->nr_pages);
 	start = max_t(s64, start, 0);
 	if (start < end)
-		free_range(arena, start, end, may_sleep);
+		free_range(arena, start, end, may_sleep && !in_reclaim());
 }
 
 /*
@@ -752,26 +977,63 @@ static int map_range(struct vm_area_struct *vma, u32 start, u32 end)
 	return map_pages(vma, end - n, pages, n);
 }
 
-/* Have a live page where there was none. */
-static vm_fault_t alloc_for_fault(struct bpf_arena *arena, u32 idx)
+/*
+ * The pages that a fault maps, if they exist: aligned, in the arena, and in the one
+ * user page table that there is already, so that none is allocated under the lock.
+ */
+static void fault_around(const struct vm_fault *vmf, u32 nr_pages, u32 *start, u32 *end)
 {
+	u32 below = (vmf->address & ~PMD_MASK) >> PAGE_SHIFT;
+	u32 idx = vmf->pgoff;
+
+	*start = round_down(idx, ARENA_FAULT_AROUND);
+	if (idx - *start > below)
+		*start = idx - below;
+	*end = min3(round_down(idx, ARENA_FAULT_AROUND) + ARENA_FAULT_AROUND,
+		    idx - below + (u32)PTRS_PER_PTE, nr_pages);
+}
+
+/* A debugger looks, or process_vm_readv(): that is no reason to have a page. */
+static bool only_looks(const struct vm_fault *vmf)
+{
+	return (vmf->flags & (FAULT_FLAG_REMOTE | FAULT_FLAG_WRITE)) == FAULT_FLAG_REMOTE;
+}
+
+/* There was no page, and none is to be made. Is there one by now, or will there be? */
+static vm_fault_t fault_without_page(struct bpf_arena *arena, u32 idx, vm_fault_t error)
+{
+	if (is_under_way(arena, idx))
+		return VM_FAULT_RETRY;
+
+	return arena_kmap_live(&arena->kmap, idx) ? 0 : error;
+}
+
+/*
+ * Have a live page where there was none. Returns 0, or what to answer; VM_FAULT_RETRY
+ * if an allocation of the page is under way.
+ */
+static vm_fault_t alloc_for_fault(struct bpf_arena *arena, const struct vm_fault *vmf)
+{
+	gfp_t gfp = in_reclaim() ? GFP_NOWAIT : ARENA_GFP_USER;
+	u32 idx = vmf->pgoff;
 	int err;
 
 	if (arena->map.map_flags & BPF_F_SEGV_ON_FAULT)
-		return VM_FAULT_SIGSEGV;
+		return fault_without_page(arena, idx, VM_FAULT_SIGSEGV);
+	if (only_looks(vmf))
+		return fault_without_page(arena, idx, VM_FAULT_SIGBUS);
 
-	err = take_range(arena, idx, 1, true);
+	err = take_range(arena, idx, 1, gfp);
 	if (err == -EBUSY) {
 		if (arena_space_is_reserved(&arena->space, idx))
 			return VM_FAULT_SIGSEGV;
 		if (arena_kmap_is_pinned(&arena->kmap, idx))
 			return VM_FAULT_OOM;
-		/* An allocation that has not got its pages yet: look again */
-		return VM_FAULT_NOPAGE;
+		return VM_FAULT_RETRY;
 	}
 
 	if (!err)
-		err = populate(arena, idx, 1, NUMA_NO_NODE, true);
+		err = populate(arena, idx, 1, NUMA_NO_NODE, gfp);
 
 	return err ? VM_FAULT_OOM : 0;
 }
@@ -779,13 +1041,13 @@ static vm_fault_t alloc_for_fault(struct bpf_arena *arena, u32 idx)
 static vm_fault_t fault_once(struct vm_fault *vmf)
 {
 	struct bpf_arena *arena = to_arena(vmf->vma->vm_file->private_data);
-	u32 start = round_down(vmf->pgoff, ARENA_FAULT_AROUND);
-	u32 end = min(start + ARENA_FAULT_AROUND, arena->nr_pages);
+	u32 start, end;
 	vm_fault_t ret;
 	int err;
 
+	fault_around(vmf, arena->nr_pages, &start, &end);
 	if (!arena_kmap_live(&arena->kmap, vmf->pgoff)) {
-		ret = alloc_for_fault(arena, vmf->pgoff);
+		ret = alloc_for_fault(arena, vmf);
 		if (ret)
 			return ret;
 		/* Who writes to pages that are not there finds no neighbours, either */
@@ -794,22 +1056,69 @@ static vm_fault_t fault_once(struct vm_fault *vmf)
 	}
 
 	filemap_invalidate_lock_shared(&arena->mapping);
+	/* Pairs with the barrier before may_be_mapped() */
+	smp_mb();
 	err = map_range(vmf->vma, start, end);
 	filemap_invalidate_unlock_shared(&arena->mapping);
 
-	return err ? VM_FAULT_OOM : VM_FAULT_NOPAGE;
+	return err ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
+}
+
+/*
+ * Wait for the allocation that is under way. mmap_lock is dropped meanwhile, or the
+ * whole process would wait. If the caller insists on it (ptrace does), a fatal signal
+ * ends the wait all the same.
+ */
+static vm_fault_t wait_for_allocation(struct vm_fault *vmf)
+{
+	/* A user sees its signals at once; a fault in the kernel would begin again */
+	const unsigned int interruptible = FAULT_FLAG_USER | FAULT_FLAG_INTERRUPTIBLE;
+	struct vm_area_struct *vma = vmf->vma;
+	struct bpf_arena *arena = to_arena(vma->vm_file->private_data);
+	unsigned int flags = vmf->flags;
+	u32 idx = vmf->pgoff;
+	struct file *file;
+
+	/* What this task does in reclaim may be a part of that allocation */
+	if (in_reclaim())
+		return is_under_way(arena, idx) ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
+	if (!(flags & FAULT_FLAG_ALLOW_RETRY))
+		return wait_until_done(arena, idx, false) ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
+	if (flags & FAULT_FLAG_RETRY_NOWAIT)
+		return VM_FAULT_RETRY;
+
+	/* Without mmap_lock, the mapping may go, and the map with it */
+	file = get_file(vma->vm_file);
+	mmap_read_unlock(vma->vm_mm);
+	wait_until_done(arena, idx, (flags & interruptible) == interruptible);
+	fput(file);
+
+	return VM_FAULT_RETRY;
 }
 
 static vm_fault_t arena_vm_fault(struct vm_fault *vmf)
 {
 	struct bpf_arena *arena = to_arena(vmf->vma->vm_file->private_data);
-	vm_fault_t ret = fault_once(vmf);
+	vm_fault_t ret;
 
-	if (ret == VM_FAULT_OOM) {
+	/*
+	 * Before the invalidate lock: reclaim for it may call a program that frees
+	 * pages of this arena.
+	 */
+	if (pte_alloc(vmf->vma->vm_mm, vmf->pmd))
+		return VM_FAULT_OOM;
+
+	ret = fault_once(vmf);
+	if (ret == VM_FAULT_OOM && !in_reclaim()) {
 		/* Parked pages may be what is missing, or what is in the way */
-		arena_trim(arena, true);
+		if (arena_kmap_is_pinned(&arena->kmap, vmf->pgoff))
+			trim_all(arena);
+		else
+			trim_for(arena, 1);
 		ret = fault_once(vmf);
 	}
+	if (ret == VM_FAULT_RETRY)
+		return wait_for_allocation(vmf);
 	/*
 	 * After VM_FAULT_OOM the fault would be tried again for ever, when it is
 	 * the limit of the map's memory cgroup, not that of the task, that is hit.
@@ -848,8 +1157,11 @@ static int arena_map_mmap(struct bpf_map *map, struct vm_area_struct *vma)
 	if (err)
 		return err;
 
-	/* VM_MIXEDMAP is what vm_insert_page() needs */
-	vma->vm_flags |= VM_DONTEXPAND | VM_DONTCOPY | VM_MIXEDMAP;
+	/*
+	 * VM_MIXEDMAP is what vm_insert_page() needs. A core dump would touch, and so
+	 * allocate, each page that is not there.
+	 */
+	vma->vm_flags |= VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP | VM_MIXEDMAP;
 	vma->vm_ops = &arena_vm_ops;
 
 	return 0;
@@ -1002,11 +1314,10 @@ static int arena_init(struct bpf_arena *arena, union bpf_attr *attr)
 {
 	int err;
 
-	mutex_init(&arena->lock);
 	mutex_init(&arena->stock.fill_lock);
 	init_mapping(&arena->mapping);
-	init_irq_work(&arena->refill_irq_work, arena_refill_irq_work);
-	init_irq_work(&arena->trim_irq_work, arena_trim_irq_work);
+	init_waitqueue_head(&arena->waitq);
+	init_irq_work(&arena->irq_work, arena_irq_work);
 	INIT_WORK(&arena->refill_work, arena_refill_work);
 	INIT_DELAYED_WORK(&arena->trim_work, arena_trim_work);
 
@@ -1026,7 +1337,7 @@ static void free_chunks(struct bpf_arena *arena)
 	for (i = 0; i < arena->space.nr_chunks; i++) {
 		chunk = arena_space_chunk(&arena->space, i);
 		if (chunk)
-			put_page(virt_to_page(chunk));
+			arena_page_free(virt_to_page(chunk));
 	}
 }
 
@@ -1035,8 +1346,7 @@ static void arena_map_free(struct bpf_map *map)
 	struct bpf_arena *arena = to_arena(map);
 
 	/* A refill holds a reference to the map: no work is left, at most its irq */
-	irq_work_sync(&arena->refill_irq_work);
-	irq_work_sync(&arena->trim_irq_work);
+	irq_work_sync(&arena->irq_work);
 	cancel_delayed_work_sync(&arena->trim_work);
 	arena_kmap_destroy(&arena->kmap);
 	arena_stock_destroy(&arena->stock);
@@ -1214,19 +1524,19 @@ u64 bpf_arena_get_user_vm_start(const struct bpf_arena *arena)
 }
 
 /**
- * bpf_arena_prepare_atomic - a program will allocate where it must not sleep
+ * bpf_arena_prepare_atomic - a program will call a kfunc where it must not sleep
  * @arena: the arena
+ * @kfunc: address of the kfunc, from bpf_arena_atomic_kfunc()
  *
- * Puts pages in stock for it. Called when the program is loaded, so that the
- * first run finds them.
+ * Puts pages in stock if it takes some: as many as one call can want. Called when the
+ * program is loaded, so that the first run finds them.
  *
  * Context: Process context. May sleep.
  * Return: 0 or -ENOMEM.
  */
-int bpf_arena_prepare_atomic(struct bpf_arena *arena)
+int bpf_arena_prepare_atomic(struct bpf_arena *arena, unsigned long kfunc)
 {
-	return arena_stock_init(&arena->stock, &arena->map, arena->nr_pages) ?:
-	       arena_stock_fill(&arena->stock, &arena->map);
+	return kfunc == (unsigned long)bpf_arena_free_pages_atomic ? 0 : fill_stock(arena);
 }
 
 /*
@@ -1340,9 +1650,28 @@ unsigned long bpf_arena_atomic_kfunc(unsigned long addr)
 /* Programs find the size of a page in BTF by this name, as in mainline. */
 enum { __PAGE_SIZE = PAGE_SIZE };
 
+/*
+ * No allocation under the invalidate lock: lockdep reports one at once, not only when
+ * reclaim meets a program that frees.
+ */
+static void __init teach_lockdep(void)
+{
+	struct rw_semaphore lock;
+
+	if (!IS_ENABLED(CONFIG_LOCKDEP))
+		return;
+	init_rwsem(&lock);
+	lockdep_set_class_and_name(&lock, &arena_invalidate_key, "bpf_arena.invalidate_lock");
+	fs_reclaim_acquire(GFP_KERNEL);
+	down_write(&lock);
+	up_write(&lock);
+	fs_reclaim_release(GFP_KERNEL);
+}
+
 static int __init arena_init_kfuncs(void)
 {
 	BTF_TYPE_EMIT_ENUM(__PAGE_SIZE);
+	teach_lockdep();
 
 	/* Programs of every type */
 	return register_btf_kfunc_id_set(BPF_PROG_TYPE_UNSPEC, &arena_kfunc_set);

@@ -10,14 +10,16 @@
  *
  *   none      no page is there.
  *   present   the page is live: programs reach it.
- *   claimed   the page was got for an allocation that has not ended yet.
+ *   claimed   the page is that of an allocation that has not ended yet.
+ *   fresh     as claimed; the page is zeroed.
  *   parked    the page was freed. Programs do not reach it, but for a CPU that
  *             still has the translation in its TLB. The next allocation of this
  *             offset takes the page, and then a stale translation leads to the
  *             right page again: nothing needs to be flushed for that.
  *   stale     as parked, for so long that the page shall leave the arena.
  *   pinned    as stale, because an allocation found that somebody has pinned the
- *             page, for I/O that may still write to it. The offset stays taken.
+ *             page, for I/O that may still write to it. The offset stays taken, so
+ *             that the next allocation does not look at it again.
  *   leaving   as pinned, and about to leave.
  *
  * All but the first two are entries that are not present and have the format of a
@@ -54,8 +56,10 @@
 #include <linux/bitmap.h>
 #include <linux/filter.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/pgtable.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/vmalloc.h>
 #include <asm/tlbflush.h>
@@ -64,6 +68,7 @@
 enum arena_pte {
 	ARENA_PTE_NONE,
 	ARENA_PTE_CLAIMED,
+	ARENA_PTE_FRESH,
 	ARENA_PTE_PARKED,
 	ARENA_PTE_STALE,
 	ARENA_PTE_PINNED,
@@ -80,6 +85,26 @@ enum arena_pte {
  * multiple of PUD_SIZE.
  */
 #define GUARD_MIN	SZ_32K
+
+/* All windows together leave half of the kernel's addresses to everybody else. */
+#define WINDOWS_MAX	((VMALLOC_END - VMALLOC_START) / 2)
+
+/*
+ * So many page tables are purged in one hold of the invalidate lock, for which user
+ * faults wait.
+ */
+#define TRIM_BLOCKS	4
+
+/* In each of them, so many runs of pages are zapped by themselves, in all processes. */
+#define ZAP_RUNS	8
+
+/* How often an allocation that may take long looks around */
+#define POPULATE_PERIOD	32
+
+#define WINDOW_BYTES	ALIGN(SZ_4G + 2 * PMD_SIZE, PUD_SIZE)
+
+/* Bytes of all windows */
+static atomic_long_t windows;
 
 static u32 block_of(const struct arena_kmap *kmap, u32 idx)
 {
@@ -117,6 +142,11 @@ static enum arena_pte pte_state(pte_t pte)
 		return ARENA_PTE_PRESENT;
 	/* The type of a PTE that is none is ARENA_PTE_NONE, too */
 	return __swp_type(__pte_to_swp_entry(pte));
+}
+
+static bool is_claimed(enum arena_pte state)
+{
+	return state == ARENA_PTE_CLAIMED || state == ARENA_PTE_FRESH;
 }
 
 static pte_t read_pte(const pte_t *ptep)
@@ -173,7 +203,8 @@ size_t arena_kmap_mem_bytes(u32 max_pages)
  * @max_pages: the arena has no more pages than that
  *
  * Context: Process context. May sleep.
- * Return: 0 or -ENOMEM. After an error arena_kmap_destroy() must be called, too.
+ * Return: 0; -ENOSPC if the windows of all arenas take half of the addresses that
+ * there are; or -ENOMEM. After an error arena_kmap_destroy() must be called, too.
  */
 int arena_kmap_init(struct arena_kmap *kmap, void *mem, u32 max_pages)
 {
@@ -186,9 +217,17 @@ int arena_kmap_init(struct arena_kmap *kmap, void *mem, u32 max_pages)
 	kmap->held = mem + blocks * sizeof(*kmap->tables);
 	kmap->parked = kmap->held + longs;
 
-	kmap->area = get_sparse_vm_area(ALIGN(SZ_4G + 2 * PMD_SIZE, PUD_SIZE));
+	if (atomic_long_add_return(WINDOW_BYTES, &windows) > WINDOWS_MAX) {
+		atomic_long_sub(WINDOW_BYTES, &windows);
+		return -ENOSPC;
+	}
+	kmap->area = get_sparse_vm_area(WINDOW_BYTES);
+	if (!kmap->area) {
+		atomic_long_sub(WINDOW_BYTES, &windows);
+		return -ENOMEM;
+	}
 
-	return kmap->area ? 0 : -ENOMEM;
+	return 0;
 }
 
 /**
@@ -224,14 +263,20 @@ static void collect_page(struct arena_kmap *kmap, unsigned long pfn,
 	list_add(&pfn_to_page(pfn)->lru, pages);
 }
 
-static void put_pages(struct list_head *pages)
+static u32 free_pages_of(struct list_head *pages)
 {
 	struct page *page, *next;
+	u32 n = 0;
 
 	list_for_each_entry_safe(page, next, pages, lru) {
 		list_del(&page->lru);
 		put_page(page);
+		if (!(++n % BLOCK_PAGES))
+			cond_resched();
 	}
+	vmalloc_account_pages(-(long)n);
+
+	return n;
 }
 
 /* The block has been held: it has a page table. */
@@ -269,10 +314,13 @@ void arena_kmap_destroy(struct arena_kmap *kmap)
 		empty_block(kmap, block, &pages);
 		cond_resched();
 	}
-	if (kmap->area)
+	if (kmap->area) {
 		free_sparse_vm_area(kmap->area);
+		vmalloc_account_pages(-(long)atomic_read(&kmap->nr_tables));
+		atomic_long_sub(WINDOW_BYTES, &windows);
+	}
 	/* After the flush: a CPU may still have had translations, if only to speculate */
-	put_pages(&pages);
+	free_pages_of(&pages);
 }
 
 /**
@@ -368,25 +416,37 @@ static inline bool is_pinned(struct page *page)
 	return page_ref_count(page) != 1 && counts_differ(page);
 }
 
-/*
- * The page of an offset cannot be had, as somebody has pinned it: arena_kmap_trim()
- * lets it go, and then gives the offset back. Returns false if the PTE has changed.
+/**
+ * arena_kmap_set_pinned - keep an offset taken whose page somebody has pinned
+ * @kmap: with a range
+ * @idx: page offset, which the caller has taken
+ *
+ * Context: Any.
+ * Return: true if the page is pinned: then arena_kmap_trim() lets it go, and gives the
+ * offset back; the caller must not. Otherwise false.
  */
-static noinline bool set_pinned(struct arena_kmap *kmap, u32 idx, pte_t *ptep,
-				pte_t pte)
+bool arena_kmap_set_pinned(struct arena_kmap *kmap, u32 idx)
 {
-	if (!change_pte(ptep, pte, make_pte(ARENA_PTE_PINNED, held_pfn(pte))))
+	pte_t *ptep = kmap_pte(kmap, idx);
+	pte_t pte = read_pte(ptep);
+	enum arena_pte state = pte_state(pte);
+	unsigned long pfn = held_pfn(pte);
+
+	if ((state != ARENA_PTE_PARKED && state != ARENA_PTE_STALE) ||
+	    !is_pinned(pfn_to_page(pfn)) ||
+	    !change_pte(ptep, pte, make_pte(ARENA_PTE_PINNED, pfn)))
 		return false;
+	atomic_inc(&kmap->nr_pinned);
 	mark_block(kmap->parked, block_of(kmap, idx));
 
 	return true;
 }
 
 /*
- * Claim the page that the offset had before, and zero it. Returns 1; 0 if there
- * is none; -EAGAIN if somebody has pinned it: then the offset stays taken.
+ * Claim the page that the offset had before. Returns 1; 0 if there is none; -EAGAIN if
+ * somebody has pinned it.
  */
-static inline int claim_parked(struct arena_kmap *kmap, u32 idx, pte_t *ptep)
+static inline int claim_parked(pte_t *ptep)
 {
 	pte_t pte = read_pte(ptep);
 	enum arena_pte state = pte_state(pte);
@@ -395,13 +455,10 @@ static inline int claim_parked(struct arena_kmap *kmap, u32 idx, pte_t *ptep)
 	while (state == ARENA_PTE_PARKED || state == ARENA_PTE_STALE) {
 		unsigned long pfn = held_pfn(pte);
 
-		if (is_pinned(pfn_to_page(pfn))) {
-			if (set_pinned(kmap, idx, ptep, pte))
-				return -EAGAIN;
-		} else if (change_pte(ptep, pte, make_pte(ARENA_PTE_CLAIMED, pfn))) {
-			clear_page(pfn_to_kaddr(pfn));
+		if (is_pinned(pfn_to_page(pfn)))
+			return -EAGAIN;
+		if (change_pte(ptep, pte, make_pte(ARENA_PTE_CLAIMED, pfn)))
 			return 1;
-		}
 		pte = read_pte(ptep);
 		state = pte_state(pte);
 	}
@@ -483,21 +540,116 @@ static int claim_new(struct arena_kmap *kmap, u32 idx,
 
 	atomic_inc(&kmap->nr_held);
 	mark_block(kmap->held, block_of(kmap, idx));
-	set_pte(kmap_pte(kmap, idx),
-		make_pte(ARENA_PTE_CLAIMED, page_to_pfn(page)));
+	set_pte(kmap_pte(kmap, idx), make_pte(ARENA_PTE_FRESH, page_to_pfn(page)));
 
 	return 0;
 }
 
-/* The page is parked: it may be one that a CPU still reaches at this offset. */
-static void unclaim(struct arena_kmap *kmap, u32 idx)
+/*
+ * Undo what was claimed in [@start, @end). The pages are parked: a CPU may still reach
+ * one of them at its offset.
+ */
+static noinline void unclaim(struct arena_kmap *kmap, u32 start, u32 end, bool may_sleep)
 {
-	pte_t *ptep = kmap_pte(kmap, idx);
+	pte_t *ptep = NULL;
+	u32 idx;
 
-	set_pte(ptep, make_pte(ARENA_PTE_PARKED, held_pfn(*ptep)));
-	/* Pairs with the barrier in arena_kmap_trim() */
-	smp_mb();
-	mark_block(kmap->parked, block_of(kmap, idx));
+	for (idx = start; idx < end; idx++) {
+		pte_t pte;
+
+		if (may_sleep && !(idx % BLOCK_PAGES))
+			cond_resched();
+		ptep = next_pte(kmap, ptep, idx);
+		pte = read_pte(ptep);
+		if (!is_claimed(pte_state(pte)))
+			continue;
+		set_pte(ptep, make_pte(ARENA_PTE_PARKED, held_pfn(pte)));
+		/* Pairs with the barrier in reap_blocks() */
+		smp_mb();
+		mark_block(kmap->parked, block_of(kmap, idx));
+	}
+}
+
+/* After @n pages of an allocation: returns -EINTR if it is long, and the task shall end. */
+static noinline int look_around(u32 n)
+{
+	cond_resched();
+
+	return n >= POPULATE_PERIOD && fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+/*
+ * Claim the pages that the offsets had before. Returns how many had none, or an error
+ * with @done.
+ */
+static inline int claim_all_parked(struct arena_kmap *kmap, u32 start, u32 end,
+				   bool may_sleep, u32 *done)
+{
+	u32 idx, absent = end - start;
+	pte_t *ptep = NULL;
+	int ret;
+
+	for (idx = start; idx < end; idx++) {
+		ptep = next_pte(kmap, ptep, idx);
+		ret = claim_parked(ptep);
+		if (ret >= 0 && may_sleep && !(idx % POPULATE_PERIOD))
+			ret = look_around(idx - start) ?: ret;
+		if (ret < 0) {
+			*done = idx - start;
+			return ret;
+		}
+		absent -= ret;
+	}
+
+	return absent;
+}
+
+/* Claim new pages for the offsets that have none, after claim_all_parked(). */
+static noinline int claim_all_new(struct arena_kmap *kmap, u32 start, u32 end,
+				  const struct arena_page_source *from)
+{
+	bool may_sleep = gfpflags_allow_blocking(from->gfp);
+	pte_t *ptep = NULL;
+	u32 idx;
+
+	for (idx = start; idx < end; idx++) {
+		int err = 0;
+
+		if (may_sleep && !(idx % POPULATE_PERIOD))
+			err = look_around(idx - start);
+		ptep = next_pte(kmap, ptep, idx);
+		/* A parked page that was not claimed above has left since */
+		if (!err && !is_claimed(pte_state(read_pte(ptep))))
+			err = claim_new(kmap, idx, from);
+		if (err)
+			return err;
+	}
+
+	return 0;
+}
+
+/* All is there that can be wanting. Only now is it worth to zero what was claimed. */
+static inline void publish_all(struct arena_kmap *kmap, u32 start, u32 end, bool may_sleep)
+{
+	pgprot_t prot = PAGE_KERNEL;
+	pte_t *ptep = NULL;
+	u32 idx;
+
+	for (idx = start; idx < end; idx++) {
+		unsigned long pfn;
+		pte_t pte;
+
+		ptep = next_pte(kmap, ptep, idx);
+		pte = READ_ONCE(*ptep);
+		pfn = held_pfn(pte);
+		if (pte_state(pte) == ARENA_PTE_CLAIMED)
+			clear_page(pfn_to_kaddr(pfn));
+		/* The zeroes must be there before the page is */
+		smp_wmb();
+		publish(ptep, pfn, prot);
+		if (may_sleep && !(idx % POPULATE_PERIOD))
+			cond_resched();
+	}
 }
 
 /**
@@ -506,49 +658,34 @@ static void unclaim(struct arena_kmap *kmap, u32 idx)
  * @start: page offset
  * @n: number of pages from @start on; the caller has taken them
  * @from: where new pages come from; offsets that had a page lately need none
- * @done: how many pages were claimed before an error
+ * @done: with -EAGAIN: which page, counted from @start, is pinned
  *
- * Programs and user space reach all the pages or none of them.
+ * Programs and user space reach all the pages or, after an error, none of them. A pinned
+ * page in the range is found before a new page is taken, or one zeroed.
  *
  * Context: Any, if @from may be called there.
- * Return: 0; -ENOMEM, and the caller gives the offsets back; or -EAGAIN, if the
- * page at @start + @done is pinned: then the caller gives back all but that one,
- * which arena_kmap_trim() does.
+ * Return: 0; -ENOMEM; -EINTR if the caller may sleep and has a fatal signal; -EAGAIN
+ * if the page at @start + @done is pinned, and others may be, see
+ * arena_kmap_set_pinned(). After an error the caller gives the offsets back.
  */
 int arena_kmap_populate(struct arena_kmap *kmap, u32 start, u32 n,
 			const struct arena_page_source *from, u32 *done)
 {
-	pgprot_t prot = PAGE_KERNEL;
-	u32 idx, end = start + n;
-	pte_t *ptep = NULL;
+	bool may_sleep = gfpflags_allow_blocking(from->gfp);
+	u32 end = start + n;
 	int ret;
 
-	for (idx = start; idx < end; idx++) {
-		ptep = next_pte(kmap, ptep, idx);
-		ret = claim_parked(kmap, idx, ptep);
-		if (!ret)
-			ret = claim_new(kmap, idx, from);
-		if (ret < 0)
-			goto undo;
-		if (from->may_sleep)
-			cond_resched();
+	ret = claim_all_parked(kmap, start, end, may_sleep, done);
+	if (ret > 0)
+		ret = claim_all_new(kmap, start, end, from);
+	if (ret) {
+		unclaim(kmap, start, end, may_sleep);
+		return ret;
 	}
 
-	/* The zeroes must be there before the pages are */
-	smp_wmb();
-	ptep = NULL;
-	for (idx = start; idx < end; idx++) {
-		ptep = next_pte(kmap, ptep, idx);
-		publish(ptep, held_pfn(*ptep), prot);
-	}
+	publish_all(kmap, start, end, may_sleep);
 
 	return 0;
-undo:
-	*done = idx - start;
-	while (idx-- > start)
-		unclaim(kmap, idx);
-
-	return ret;
 }
 
 /**
@@ -618,7 +755,7 @@ static inline unsigned long park_ptes(struct arena_kmap *kmap, u32 first,
 		if (!page)
 			continue;
 		parked |= BIT(bit);
-		if (arena_page_mapcount(page))
+		if (arena_page_may_be_mapped(page))
 			*mapped = true;
 	}
 	if (parked)
@@ -666,15 +803,48 @@ void __weak bpf_arch_flush_local(unsigned long start, unsigned long end)
 	flush_tlb_kernel_range(start, end);
 }
 
+/* A run of parked pages that user space may have mapped: page offsets */
+struct zap_run {
+	u32 start;
+	u32 end;
+	u32 nr;		/* runs that were zapped before, in this block */
+};
+
+static void zap(struct address_space *mapping, struct zap_run *run)
+{
+	if (run->start == run->end)
+		return;
+	unmap_mapping_pages(mapping, run->start, run->end - run->start, false);
+	run->start = 0;
+	run->end = 0;
+	run->nr++;
+}
+
+/* The page after the run is live. */
+static void end_run(struct address_space *mapping, struct zap_run *run)
+{
+	if (run->nr < ZAP_RUNS)
+		zap(mapping, run);
+}
+
+static void add_to_zap(struct zap_run *run, u32 idx)
+{
+	if (run->start == run->end)
+		run->start = idx;
+	run->end = idx + 1;
+}
+
 /*
- * First round over a block: find out what must be zapped and flushed. Returns
- * true if a page is to leave.
+ * First round over a block: find out what must be zapped and flushed. A zap covers no
+ * page that is live, as its users would fault for nothing; but after ZAP_RUNS of them one
+ * has to do for the rest. Returns true if a page is to leave.
  */
 static bool scan_block(struct arena_kmap *kmap, u32 block,
 		       struct address_space *mapping, bool all)
 {
 	pte_t *table = kmap->tables[block];
-	bool leaves = false, mapped = false;
+	struct zap_run run = {};
+	bool leaves = false;
 	u32 i;
 
 	for (i = 0; i < BLOCK_PAGES; i++) {
@@ -682,26 +852,28 @@ static bool scan_block(struct arena_kmap *kmap, u32 block,
 		enum arena_pte state = pte_state(pte);
 		unsigned long pfn;
 
-		if (state == ARENA_PTE_NONE || state == ARENA_PTE_PRESENT ||
-		    state == ARENA_PTE_CLAIMED)
+		if (state == ARENA_PTE_NONE)
 			continue;
+		if (state == ARENA_PTE_PRESENT || is_claimed(state)) {
+			end_run(mapping, &run);
+			continue;
+		}
 
 		pfn = held_pfn(pte);
 		if (state == ARENA_PTE_PINNED)
 			state = ARENA_PTE_LEAVING;
 		else if (state == ARENA_PTE_PARKED && all)
 			state = ARENA_PTE_STALE;
-		if (!change_pte(&table[i], pte, make_pte(state, pfn)))
+		if (!change_pte(&table[i], pte, make_pte(state, pfn))) {
+			end_run(mapping, &run);
 			continue;
+		}
 
 		leaves |= state != ARENA_PTE_PARKED;
-		mapped |= page_mapped(pfn_to_page(pfn));
+		if (page_mapped(pfn_to_page(pfn)))
+			add_to_zap(&run, block * BLOCK_PAGES + i - kmap->skew);
 	}
-	if (mapped) {
-		u32 first = max(block * BLOCK_PAGES, kmap->skew) - kmap->skew;
-
-		unmap_mapping_pages(mapping, first, BLOCK_PAGES, false);
-	}
+	zap(mapping, &run);
 
 	return leaves;
 }
@@ -728,6 +900,7 @@ static bool reap_block(struct arena_kmap *kmap, u32 block,
 		case ARENA_PTE_LEAVING:
 			collect_page(kmap, held_pfn(pte), pages);
 			set_pte(ptep, __pte(0));
+			atomic_dec(&kmap->nr_pinned);
 			give(kmap, block * BLOCK_PAGES + i - kmap->skew);
 			break;
 		case ARENA_PTE_STALE:
@@ -749,50 +922,92 @@ static bool reap_block(struct arena_kmap *kmap, u32 block,
 	return more;
 }
 
+/* Both rounds over the parked blocks in [@first, @end) */
+static void trim_blocks(struct arena_kmap *kmap, u32 first, u32 end,
+			struct address_space *mapping, bool all,
+			struct list_head *pages,
+			void (*give)(struct arena_kmap *kmap, u32 idx))
+{
+	u32 block, low = U32_MAX, high = 0;
+
+	for (block = first; block < end; block++) {
+		if (test_bit(block, kmap->parked) &&
+		    scan_block(kmap, block, mapping, all)) {
+			low = min(low, block);
+			high = block;
+		}
+	}
+
+	if (low != U32_MAX)
+		flush_tlb_kernel_range(block_addr(kmap, low), block_addr(kmap, high + 1));
+
+	for (block = first; block < end; block++) {
+		if (!test_and_clear_bit(block, kmap->parked))
+			continue;
+		/*
+		 * The bit is cleared before the entries are read. Who parks a page
+		 * sets it afterwards: either the entry is seen here, or the bit stays.
+		 */
+		if (reap_block(kmap, block, pages, give))
+			mark_block(kmap->parked, block);
+	}
+}
+
+/* Where the batch ends that begins with the block @first */
+static u32 batch_end(const struct arena_kmap *kmap, u32 first)
+{
+	u32 n = 0, end = first;
+
+	while (n++ < TRIM_BLOCKS && end < kmap->nr_blocks)
+		end = find_next_bit(kmap->parked, kmap->nr_blocks, end) + 1;
+
+	return min(end, kmap->nr_blocks);
+}
+
 /**
  * arena_kmap_trim - let pages go that are not used any more
  * @kmap: with a range
- * @mapping: of the arena; the caller holds its invalidate lock for writing
+ * @mapping: of the arena; its invalidate lock is taken here, and dropped and taken
+ *	again after some page tables, so that user faults need not wait for long
  * @all: every parked page shall go, not only those that were parked at the last
  *	call already
- * @give: called for each offset that arena_kmap_populate() has kept as its page
- *	was pinned, when that has gone
+ * @want: so many pages are enough
+ * @give: called for each offset that arena_kmap_set_pinned() has kept, when its page
+ *	has gone
  *
  * Also takes parked pages from user space, where arena_kmap_park() left them.
  *
- * Context: Process context. May sleep.
- * Return: true if there are still parked pages.
+ * Context: Process context, but not in reclaim. May sleep.
+ * Return: how many pages have gone.
  */
-bool arena_kmap_trim(struct arena_kmap *kmap, struct address_space *mapping,
-		     bool all, void (*give)(struct arena_kmap *kmap, u32 idx))
+u32 arena_kmap_trim(struct arena_kmap *kmap, struct address_space *mapping,
+		    bool all, u32 want, void (*give)(struct arena_kmap *kmap, u32 idx))
 {
-	u32 block, blocks = kmap->nr_blocks, first = U32_MAX, last = 0;
+	u32 block = 0, blocks = kmap->nr_blocks, freed = 0;
 	LIST_HEAD(pages);
 
-	for_each_set_bit(block, kmap->parked, blocks) {
-		if (scan_block(kmap, block, mapping, all)) {
-			first = min(first, block);
-			last = block;
-		}
+	while (freed < want &&
+	       (block = find_next_bit(kmap->parked, blocks, block)) < blocks) {
+		u32 end = batch_end(kmap, block);
+
+		filemap_invalidate_lock(mapping);
+		trim_blocks(kmap, block, end, mapping, all, &pages, give);
+		filemap_invalidate_unlock(mapping);
+		freed += free_pages_of(&pages);
 		cond_resched();
+		block = end;
 	}
 
-	if (first != U32_MAX)
-		flush_tlb_kernel_range(block_addr(kmap, first),
-				       block_addr(kmap, last + 1));
+	return freed;
+}
 
-	for_each_set_bit(block, kmap->parked, blocks) {
-		clear_bit(block, kmap->parked);
-		/*
-		 * Before the entries are read. Who parks a page sets the bit
-		 * afterwards: either the entry is seen here, or the bit stays.
-		 */
-		smp_mb__after_atomic();
-		if (reap_block(kmap, block, &pages, give))
-			mark_block(kmap->parked, block);
-		cond_resched();
-	}
-	put_pages(&pages);
-
-	return !bitmap_empty(kmap->parked, blocks);
+/**
+ * arena_kmap_has_parked - tell whether there is something to trim
+ * @kmap: with a range
+ *
+ * Context: Any. The answer may be outdated when the caller gets it.
+ */
+bool arena_kmap_has_parked(const struct arena_kmap *kmap)
+{
+	return !bitmap_empty(kmap->parked, kmap->nr_blocks);
 }

@@ -68,6 +68,21 @@
  * nobody took any. All claims look before they leap, so this needs two of them
  * to want the same pages at the same time.
  *
+ * Failed searches
+ * ---------------
+ * A search for a run that fails has gone through all words, and so would the next
+ * one. What it has shown stays true until a page is freed next to a free one, which
+ * is when @pairs is looked at: @no_run is the smallest length of which there is no
+ * run, or 0 if that is not known. A search announces itself in @no_run first, by
+ * SEARCHING and a mark of its own; whoever frees pages of a pair sets it to 0. With
+ * full ordering between the two steps of both sides, either the search sees the
+ * pages or its result is dropped:
+ *
+ *	free				search
+ *	word |= pages			no_run = SEARCHING | mark
+ *	pair |= word's bit		look at pairs and words, find no run
+ *	no_run != 0? no_run = 0		no_run still the same? no_run = length
+ *
  * Counters
  * --------
  * nr_free goes up before pages become free, and goes down after they were
@@ -93,6 +108,9 @@
 
 #define TOP_LEVEL	(ARENA_SPACE_LEVELS - 1)
 #define TOP_BIT		BIT(BITS_PER_LONG - 1)
+
+/* In @no_run: the rest is the mark of a search, not the length of a run. */
+#define SEARCHING	TOP_BIT
 
 static unsigned long read_word(const atomic_long_t *words, unsigned long i)
 {
@@ -183,12 +201,22 @@ static inline void set_pair(struct arena_space *s, u32 i)
 				     &s->pairs[i / BITS_PER_LONG]);
 }
 
+/* Word @i has a pair that searches may have missed. */
+static inline void note_pair(struct arena_space *s, u32 i)
+{
+	set_pair(s, i);
+	/* What a search has shown, or is about to, may not be true any more */
+	if (atomic_long_read(&s->no_run))
+		atomic_long_set(&s->no_run, 0);
+}
+
 /* Word @i had no pair. */
 static void clear_pair(struct arena_space *s, u32 i)
 {
 	atomic_long_fetch_andnot(BIT(i % BITS_PER_LONG), &s->pairs[i / BITS_PER_LONG]);
+	/* Another search may have seen the hint missing: let it forget, too */
 	if (has_pair(s, i, read_free(s, i)))
-		set_pair(s, i);
+		note_pair(s, i);
 }
 
 /* Late hints hide free pages. Set them in their owners' stead. */
@@ -264,9 +292,9 @@ static noinline void note_free(struct arena_space *s, u32 i, unsigned long old,
 	if (!old)
 		set_hint(s, 0, i);
 	if (has_pair(s, i, old | mask))
-		set_pair(s, i);
+		note_pair(s, i);
 	if (mask & 1 && i && read_free(s, i - 1) & TOP_BIT)
-		set_pair(s, i - 1);
+		note_pair(s, i - 1);
 }
 
 static __always_inline void release_word(struct arena_space *s, u32 i, unsigned long mask)
@@ -279,9 +307,9 @@ static __always_inline void release_word(struct arena_space *s, u32 i, unsigned 
 	if (!old || mask & TOP_BIT)
 		return note_free(s, i, old, mask);
 	if (new & (new >> 1))
-		set_pair(s, i);
+		note_pair(s, i);
 	if (mask & 1 && i && read_free(s, i - 1) & TOP_BIT)
-		set_pair(s, i - 1);
+		note_pair(s, i - 1);
 }
 
 static noinline void release(struct arena_space *s, u32 start, u32 end)
@@ -396,9 +424,10 @@ static u32 chunk_index(u32 word)
 	return word / ARENA_CHUNK_WORDS;
 }
 
-static long alloc_run(struct arena_space *s, u32 n, u32 *missing)
+/* The lowest run, in the word of page @from or above */
+static long alloc_run(struct arena_space *s, u32 n, u32 from, u32 *missing)
 {
-	u32 i = 0;
+	u32 i = from / BITS_PER_LONG;
 	long start;
 	int err;
 
@@ -457,6 +486,32 @@ static long alloc_one(struct arena_space *s, u32 *missing)
 	return i * BITS_PER_LONG + bit;
 }
 
+/* Has a search shown that there is no run of @n pages, and is that still true? */
+static inline bool has_no_run(const struct arena_space *s, u32 n)
+{
+	long known = atomic_long_read(&s->no_run);
+
+	return known && !(known & SEARCHING) && n >= known;
+}
+
+/* As alloc_run(), and a failure is remembered: see "Failed searches". */
+static long alloc_run_or_learn(struct arena_space *s, u32 n, u32 *missing)
+{
+	/* An address on its stack tells a search from all that there are meanwhile */
+	long search = SEARCHING | (unsigned long)missing;
+	long known = atomic_long_xchg(&s->no_run, search);
+	long start = alloc_run(s, n, 0, missing);
+
+	/* Longer runs than before this search there are not, unless pages were freed */
+	if (start == -ENOSPC)
+		known = n;
+	else if (known & SEARCHING)
+		known = 0;
+	atomic_long_try_cmpxchg(&s->no_run, &search, known);
+
+	return start;
+}
+
 /* There are enough free pages, but no run of them was found. */
 static long alloc_late(struct arena_space *s, u32 n, u32 *missing)
 {
@@ -467,7 +522,7 @@ static long alloc_late(struct arena_space *s, u32 n, u32 *missing)
 		return alloc_one(s, missing);
 	}
 	set_late_pairs(s);
-	return alloc_run(s, n, missing);
+	return alloc_run_or_learn(s, n, missing);
 }
 
 static u32 level_words(u32 nr_pages, u32 level)
@@ -529,6 +584,7 @@ void arena_space_init(struct arena_space *s, void *mem, u32 nr_pages)
 	s->nr_chunks = nr_chunks(nr_pages);
 	atomic_set(&s->nr_free, nr_pages);
 	atomic_set(&s->nr_reserved, 0);
+	atomic_long_set(&s->no_run, 0);
 
 	for (level = 0; level < ARENA_SPACE_LEVELS; level++)
 		s->nr_words[level] = level_words(nr_pages, level);
@@ -669,21 +725,24 @@ long arena_space_alloc_few(struct arena_space *s, u32 n)
  * arena_space_alloc - take the lowest run of free pages
  * @s: the space
  * @n: number of pages, at least 1
+ * @from: if @n is more than 1: the run does not begin in a word below that of this page,
+ *	where the caller has searched already
  * @missing: with -EAGAIN: the chunk that must be added
  *
  * Context: Any, NMI included.
  * Return: the offset of the first page, or -ENOSPC if no @n free pages follow
  * each other. The caller owns the pages. Or -EAGAIN, see @missing.
  */
-long arena_space_alloc(struct arena_space *s, u32 n, u32 *missing)
+long arena_space_alloc(struct arena_space *s, u32 n, u32 from, u32 *missing)
 {
 	long start;
 
-	if ((u32)atomic_read(&s->nr_free) < n)
+	if ((u32)atomic_read(&s->nr_free) < n || (n > 1 && has_no_run(s, n)))
 		return -ENOSPC;
 
-	start = n == 1 ? alloc_one(s, missing) : alloc_run(s, n, missing);
-	if (start == -ENOSPC)
+	start = n == 1 ? alloc_one(s, missing) : alloc_run(s, n, from, missing);
+	/* What is known of a part does not help those who want all */
+	if (start == -ENOSPC && !from)
 		start = alloc_late(s, n, missing);
 	if (start >= 0)
 		atomic_sub(n, &s->nr_free);

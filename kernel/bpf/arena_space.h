@@ -36,6 +36,8 @@ struct arena_chunk {
  * @hints: from level 1 on: a bit for each word below it that may have a bit set
  * @pairs: a bit for each word of level 0 in which two neighbouring free pages
  *	may begin
+ * @no_run: what the last failed search for a run has shown: see "Failed searches"
+ *	in arena_space.c
  */
 struct arena_space {
 	u32 nr_pages;
@@ -46,6 +48,7 @@ struct arena_space {
 	atomic_long_t *chunks;
 	atomic_long_t *hints[ARENA_SPACE_LEVELS];
 	atomic_long_t *pairs;
+	atomic_long_t no_run;
 };
 
 size_t arena_space_bytes(u32 nr_pages);
@@ -55,7 +58,7 @@ struct arena_chunk *arena_space_chunk(const struct arena_space *s, u32 chunk);
 
 long arena_space_alloc_one(struct arena_space *s);
 long arena_space_alloc_few(struct arena_space *s, u32 n);
-long arena_space_alloc(struct arena_space *s, u32 n, u32 *missing);
+long arena_space_alloc(struct arena_space *s, u32 n, u32 from, u32 *missing);
 int arena_space_take(struct arena_space *s, u32 start, u32 n, u32 *missing);
 void arena_space_give(struct arena_space *s, u32 start, u32 n);
 void arena_space_give_mask(struct arena_space *s, u32 word, unsigned long mask);

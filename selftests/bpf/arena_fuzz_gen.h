@@ -637,15 +637,27 @@ static void gen_mend(struct gen *g)
 	}
 }
 
+/* By a 32-bit insn, and in most programs of what the verifier doesn't know */
+static void gen_define32(struct gen *g, int reg)
+{
+	EMIT(g->p, BPF_MOV32_REG(reg, GEN_SUM));
+	gen_set(g, reg, GEN_NUM);
+}
+
 static void gen_loop(struct gen *g)
 {
 	bool may_goto = fuzz_chance(&g->rng, 60);
 	struct gen_vars head;
 	__u32 start, out;
+	int reg;
 
 	if (g->depth >= 2 || g->loop)
 		return;
 	gen_load_number(g, GEN_TURN, 0);
+	do
+		reg = gen_dst(g);
+	while (reg == GEN_TURN);
+	gen_define32(g, reg);
 	head = g->vars;
 	g->loop = &head;
 	g->depth++;
@@ -659,6 +671,8 @@ static void gen_loop(struct gen *g)
 	EMIT(g->p, BPF_JMP_IMM(BPF_JGE, GEN_TURN, 1 + fuzz_below(&g->rng, 4), 0));
 	gen_statements(g, 2 + fuzz_below(&g->rng, 4));
 	gen_mend(g);
+	/* all of it is read after the loop: its upper half must be zero */
+	gen_define32(g, reg);
 	EMIT(g->p, BPF_ALU64_IMM(BPF_ADD, GEN_TURN, 1));
 	EMIT(g->p, BPF_JMP_A((int)(start - g->p->cnt - 1)));
 	if (may_goto)
@@ -860,7 +874,7 @@ static void fuzz_generate(struct fuzz_case *c)
 	__u32 i;
 
 	c->type = type[fuzz_below(&g.rng, ARRAY_SIZE(type))];
-	if (fuzz_chance(&g.rng, 15))
+	if (fuzz_chance(&g.rng, 40))
 		c->prog_flags |= BPF_F_TEST_RND_HI32;
 	if (fuzz_chance(&g.rng, 10))
 		c->prog_flags |= BPF_F_TEST_STATE_FREQ;

@@ -99,8 +99,20 @@ static inline void insns_free(struct insns *p)
 #define EMIT(P, ...)		insns_add(P, INSNS(__VA_ARGS__), INSNS_CNT(__VA_ARGS__))
 
 static char arena_log[1 << 20];
+/* 1: all insns that are followed, 4: what is wrong and how many they were */
+static __u32 arena_log_level = 1;
 /* Flags for the programs to come, above what their type needs. */
 static __u32 arena_prog_flags;
+/* The same for all of a test, with what it loads from objects */
+static __u32 arena_test_flags;
+
+static inline void arena_set_test_flags(const struct bpf_object *obj)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, obj)
+		bpf_program__set_flags(prog, bpf_program__flags(prog) | arena_test_flags);
+}
 
 static inline int arena_load_log(enum bpf_prog_type type, const struct bpf_insn *insn,
 				 __u32 cnt)
@@ -108,8 +120,8 @@ static inline int arena_load_log(enum bpf_prog_type type, const struct bpf_insn 
 	LIBBPF_OPTS(bpf_prog_load_opts, opts,
 		    .log_buf = arena_log,
 		    .log_size = sizeof(arena_log),
-		    .log_level = 1,
-		    .prog_flags = arena_prog_flags);
+		    .log_level = arena_log_level,
+		    .prog_flags = arena_prog_flags | arena_test_flags);
 
 	if (type == BPF_PROG_TYPE_SYSCALL)
 		opts.prog_flags |= BPF_F_SLEEPABLE;
@@ -120,7 +132,8 @@ static inline int arena_load_log(enum bpf_prog_type type, const struct bpf_insn 
 /* The log of a long program would not fit: have it only of one that fails. */
 static inline int arena_load(enum bpf_prog_type type, const struct bpf_insn *insn, __u32 cnt)
 {
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = arena_prog_flags);
+	LIBBPF_OPTS(bpf_prog_load_opts, opts,
+		    .prog_flags = arena_prog_flags | arena_test_flags);
 	int fd;
 
 	if (type == BPF_PROG_TYPE_SYSCALL)

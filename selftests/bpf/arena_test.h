@@ -57,6 +57,11 @@ struct arena_op {
 
 #define ARENA_SZ_4G	0x100000000ULL
 
+/* What a program that must not sleep can have in one call */
+#define ARENA_ATOMIC_MAX	512
+/* Pages that an arena of at least so many keeps for that, with page tables and bitmaps */
+#define ARENA_STOCK	(ARENA_ATOMIC_MAX + 6)
+
 static inline size_t arena_page_size(void)
 {
 	return sysconf(_SC_PAGESIZE);

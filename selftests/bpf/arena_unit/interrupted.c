@@ -413,7 +413,61 @@ static void test_interleaved(void)
 		free(cpus[i].stack);
 }
 
+static u32 steps;
+
+static void count_step(void)
+{
+	steps++;
+}
+
+/* How many atomic steps a search for @n pages takes, which fails */
+static u32 steps_to_fail(u32 n)
+{
+	steps = 0;
+	step_hook = count_step;
+	CHECK_EQ(space_alloc(&space, n), -ENOSPC);
+	step_hook = NULL;
+	verify_rest();
+
+	return steps;
+}
+
+/* Of each four pages, two are free: a search for three goes through all words once. */
+static void test_failed_search(void)
+{
+	u32 nr = MAX_PAGES, page, first;
+	struct model m;
+
+	model_init(&m, nr);
+	space = m.space;
+	memset(state, PAGE_FREE, sizeof(state));
+	CHECK_EQ(space_take(&space, 0, nr), 0);
+	got_pages(0, nr, PAGE_TAKEN);
+	for (page = 0; page + 4 <= nr; page += 4) {
+		gave_pages(page, 2);
+		arena_space_give(&space, page, 2);
+	}
+
+	first = steps_to_fail(4);
+	CHECK(first > nr / BITS_PER_LONG);
+	CHECK(steps_to_fail(4) <= 8);
+	CHECK(steps_to_fail(64) <= 8);
+	/* Shorter ones may exist, and are then what is known */
+	CHECK(steps_to_fail(3) > nr / BITS_PER_LONG);
+	CHECK(steps_to_fail(3) <= 8);
+	/* A search that succeeds leaves that as it is */
+	CHECK_EQ(act(&(struct action){ OP_ALLOC, 0, 2 }), 0);
+	CHECK(steps_to_fail(3) <= 8);
+	/* A page next to a free one may make a run */
+	CHECK_EQ(act(&(struct action){ OP_GIVE, 6, 1 }), 6);
+	CHECK_EQ(space_alloc(&space, 3), 4);
+	got_pages(4, 3, PAGE_TAKEN);
+	verify_rest();
+	model_exit(&m);
+}
+
 static const struct test tests[] = {
+	{ "failed search", test_failed_search },
 	{ "stopped at each step", test_interrupted },
 	{ "stopped twice", test_interrupted_twice },
 	{ "interleaved step by step", test_interleaved },

@@ -31,7 +31,7 @@ long space_alloc(struct arena_space *s, u32 n)
 	got = n == 1 ? arena_space_alloc_one(s) : arena_space_alloc_few(s, n);
 	if (got >= 0)
 		return got;
-	while ((got = arena_space_alloc(s, n, &missing)) == -EAGAIN)
+	while ((got = arena_space_alloc(s, n, 0, &missing)) == -EAGAIN)
 		add_chunk(s, missing);
 	return got;
 }
@@ -255,6 +255,21 @@ static void verify_pairs(const struct arena_space *s)
 			CHECK(test_bit(s->pairs, page / BITS_PER_LONG));
 }
 
+/* There is no run of the length that a failed search has left. */
+static void verify_no_run(const struct arena_space *s)
+{
+	long known = s->no_run.counter;
+	u32 page, run = 0;
+
+	if (known <= 0)
+		return;
+	CHECK(known > 1);
+	for (page = 0; page < s->nr_pages; page++) {
+		run = page_is_free(s, page) ? run + 1 : 0;
+		CHECK(run < known);
+	}
+}
+
 void verify_hints(const struct arena_space *s, bool exact)
 {
 	bool has, hint;
@@ -271,6 +286,7 @@ void verify_hints(const struct arena_space *s, bool exact)
 		}
 	}
 	verify_pairs(s);
+	verify_no_run(s);
 }
 
 void model_verify(const struct model *m)

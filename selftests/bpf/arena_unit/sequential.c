@@ -211,6 +211,28 @@ static void test_refusal(void)
 	model_exit(&m);
 }
 
+/* A search for the rest above what was searched already */
+static void test_search_above(void)
+{
+	u32 nr = 4 * BITS_PER_LONG, missing;
+	struct model m;
+
+	model_init(&m, nr);
+	model_op(&m, OP_TAKE, 0, nr);
+	model_op(&m, OP_GIVE, 10, 3);
+	model_op(&m, OP_GIVE, 2 * BITS_PER_LONG - 1, 3);
+
+	/* It begins with the word of the page, and a run may leave it */
+	CHECK_EQ(arena_space_alloc(&m.space, 3, BITS_PER_LONG + 20, &missing),
+		 2 * BITS_PER_LONG - 1);
+	memset(m.state + 2 * BITS_PER_LONG - 1, PAGE_TAKEN, 3);
+	CHECK_EQ(arena_space_alloc(&m.space, 3, BITS_PER_LONG, &missing), -ENOSPC);
+	/* That there is none above says nothing of all */
+	model_op(&m, OP_ALLOC, 0, 3);
+	model_verify(&m);
+	model_exit(&m);
+}
+
 /* A chunk that is missing is asked for by name, and nothing else has changed. */
 static void test_missing_chunk(void)
 {
@@ -219,7 +241,7 @@ static void test_missing_chunk(void)
 	struct model m;
 
 	model_init(&m, nr);
-	CHECK_EQ(arena_space_alloc(&m.space, 1, &missing), -EAGAIN);
+	CHECK_EQ(arena_space_alloc(&m.space, 1, 0, &missing), -EAGAIN);
 	CHECK_EQ(missing, 0);
 	CHECK_EQ(arena_space_take(&m.space, nr - 1, 1, &missing), -EAGAIN);
 	CHECK_EQ(missing, 2);
@@ -227,7 +249,7 @@ static void test_missing_chunk(void)
 	CHECK_EQ(missing, 1);
 
 	model_op(&m, OP_TAKE, 0, ARENA_CHUNK_PAGES);
-	CHECK_EQ(arena_space_alloc(&m.space, 2, &missing), -EAGAIN);
+	CHECK_EQ(arena_space_alloc(&m.space, 2, 0, &missing), -EAGAIN);
 	CHECK_EQ(missing, 1);
 	CHECK_EQ(arena_space_take(&m.space, 0, nr, &missing), -EBUSY);
 	model_verify(&m);
@@ -324,6 +346,7 @@ static const struct test tests[] = {
 	{ "short runs first", test_short_runs_first },
 	{ "sieve", test_sieve },
 	{ "refusal changes nothing", test_refusal },
+	{ "search above", test_search_above },
 	{ "missing chunks", test_missing_chunk },
 	{ "overlapping ranges", test_overlap },
 	{ "random against model", test_random },

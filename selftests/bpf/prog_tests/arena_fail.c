@@ -31,7 +31,7 @@
 #define PAGES		((PLACES + 2) * PLACE_PAGES)
 
 /* What a stock may have */
-#define STOCK_BYTES	(512 * (long long)ARENA_PAGE)
+#define STOCK_BYTES	(ARENA_STOCK * (long long)ARENA_PAGE)
 
 /* What an operation returns beside 0, -errno and a signal */
 #define NO_PAGE		1000
@@ -58,6 +58,7 @@ struct op {
 	bool programs;		/* it is done by those of env */
 	bool atomic;		/* which must not sleep */
 	__u32 flags;		/* of the arena */
+	__u32 pages;		/* or PAGES */
 	int rounds;
 };
 
@@ -536,6 +537,8 @@ static const struct op ops[] = {
 	}, {
 		.name = "load_atomic",
 		.points = 20 + 64,
+		/* Its stock has 64 pages */
+		.pages = 64 + ARENA_ATOMIC_MAX - ARENA_STOCK,
 		.failure = -ENOTSUPP,
 		.act = act_load_atomic,
 		.done = load_done,
@@ -581,7 +584,7 @@ static bool ground_open(struct ground *g, const struct op *op)
 			return false;
 		g->env.atomic = op->atomic;
 	} else if (op->act != act_create) {
-		g->map = arena_create_raw(BPF_F_MMAPABLE, PAGES, ARENA_ADDR);
+		g->map = arena_create_raw(BPF_F_MMAPABLE, op->pages ?: PAGES, ARENA_ADDR);
 		return check(g->map >= 0, "create");
 	}
 	return true;
@@ -882,9 +885,9 @@ static void fail_refill(void)
 
 		put_number(times_fd[PAGE], FOR_EVER);
 		mark_workers(true);
-		while (got < 2 * 512 && !run(&g, ARENA_ALLOC, NULL, 1, &page) && page)
+		while (got < 2 * ARENA_STOCK && !run(&g, ARENA_ALLOC, NULL, 1, &page) && page)
 			got++;
-		ASSERT_LT(got, 2 * 512, "pages without a refill");
+		ASSERT_LT(got, 2 * ARENA_STOCK, "pages without a refill");
 		if (!ASSERT_TRUE(ARENA_EVENTUALLY(refill_failures(&g)), "refill fails"))
 			break;
 		tally.failures += refill_failures(&g);

@@ -60,7 +60,7 @@ static void counts(struct arena_ops_env *env)
 	ASSERT_EQ(fdinfo_start(arena_ops_fd(env)), (__u64)env->base, "user_vm_start");
 	ASSERT_EQ(fdinfo_number(arena_ops_fd(env), "nr_pages"), env->pages, "nr_pages");
 	expect_pages(env, 0, 0);
-	ASSERT_EQ(arena_ops_alloc_wait(env, p, 5), (void *)p, "alloc");
+	ASSERT_EQ(arena_ops_alloc(env, p, 5), (void *)p, "alloc");
 	expect_pages(env, 5, 0);
 	ASSERT_OK(arena_poke(arena_ops_page(env, 30), 1), "touch");
 	expect_pages(env, 6, 0);

@@ -18,6 +18,7 @@ static struct arena_iter *load(const char *name, int err)
 	arena_log[0] = 0;
 	bpf_program__set_log_buf(prog, arena_log, sizeof(arena_log));
 	bpf_program__set_log_level(prog, 2);
+	arena_set_test_flags(skel->obj);
 	if (ASSERT_EQ(arena_iter__load(skel), err, name))
 		return skel;
 	printf("%s\n", arena_log);
@@ -127,4 +128,12 @@ static const struct arena_subtest subtests[] = {
 void test_arena_iter(void)
 {
 	arena_subtests(subtests, ARRAY_SIZE(subtests));
+}
+
+/* What no insn reads of a register is random: nothing must depend on it. */
+void test_arena_iter_rnd_hi32(void)
+{
+	arena_test_flags = BPF_F_TEST_RND_HI32;
+	arena_subtests(subtests, ARRAY_SIZE(subtests));
+	arena_test_flags = 0;
 }

@@ -22,6 +22,7 @@ struct list {
 #include "arena_libbpf_data.skel.h"
 #include "arena_libbpf_far.skel.h"
 #include "arena_libbpf_linked.skel.h"
+#include "arena_libbpf_maps.skel.h"
 #include "arena_libbpf_plain.skel.h"
 
 /* As in progs/arena_libbpf.c. */
@@ -340,12 +341,12 @@ static void *read_all(int fd, size_t *size)
 }
 
 /* Objects linked once: those of skeletons went through the linker again. */
-static void *link_objects(const char *first, const char *second, size_t *size)
+static void *link_objects(const char *const *files, int cnt, size_t *size)
 {
 	struct bpf_linker *linker;
 	void *data = NULL;
 	char path[32];
-	int err, fd;
+	int err = 0, fd, i;
 
 	fd = memfd_create("linked", 0);
 	if (!ASSERT_GE(fd, 0, "memfd_create"))
@@ -355,9 +356,8 @@ static void *link_objects(const char *first, const char *second, size_t *size)
 	if (!ASSERT_OK_PTR(linker, "linker"))
 		goto out;
 
-	err = bpf_linker__add_file(linker, first, NULL);
-	if (!err && second)
-		err = bpf_linker__add_file(linker, second, NULL);
+	for (i = 0; i < cnt && !err; i++)
+		err = bpf_linker__add_file(linker, files[i], NULL);
 	err = err ?: bpf_linker__finalize(linker);
 	bpf_linker__free(linker);
 	if (ASSERT_OK(err, "link"))
@@ -367,13 +367,17 @@ out:
 	return data;
 }
 
+#define LINK(size, ...)							\
+	link_objects((const char *const []){ __VA_ARGS__ },		\
+		     sizeof((const char *const []){ __VA_ARGS__ }) / sizeof(char *), size)
+
 /* Trap: two arenas */
 static void test_two_arenas(void)
 {
 	size_t size;
 	void *elf;
 
-	elf = link_objects("./arena_libbpf.bpf.o", "./arena_libbpf_plain.bpf.o", &size);
+	elf = LINK(&size, "./arena_libbpf.bpf.o", "./arena_libbpf_plain.bpf.o");
 	if (!elf)
 		return;
 	refused(elf, size, -EINVAL, "an object can have only one arena");
@@ -385,36 +389,108 @@ static void test_unresolved_extern(void)
 	size_t size;
 	void *elf;
 
-	elf = link_objects("./arena_libbpf_linked1.bpf.o", NULL, &size);
+	elf = LINK(&size, "./arena_libbpf_linked1.bpf.o");
 	if (!elf)
 		return;
 	refused(elf, size, -ENOTSUP, "unrecognized extern section '.addr_space.1'");
 	free(elf);
 }
 
-static void test_linked_once(void)
+/* Loads what was linked, without a word from libbpf: it tells of BTF that is refused. */
+static struct bpf_object *load_linked(const void *elf, size_t size)
 {
 	struct bpf_object *obj;
-	size_t size;
-	void *elf;
 	int err;
 
-	elf = link_objects("./arena_libbpf_linked1.bpf.o", "./arena_libbpf_linked2.bpf.o", &size);
-	if (!elf)
-		return;
 	obj = bpf_object__open_mem(elf, size, NULL);
 	if (!ASSERT_OK_PTR(obj, "open"))
-		goto out;
-
+		return NULL;
 	capture_start();
 	err = bpf_object__load(obj);
 	capture_end();
-	ASSERT_OK(err, "load");
-	/* it would tell of BTF that the kernel refuses */
-	ASSERT_STREQ(captured, "", "warnings");
+	if (ASSERT_OK(err, "load") && ASSERT_STREQ(captured, "", "warnings"))
+		return obj;
 	bpf_object__close(obj);
-out:
+	return NULL;
+}
+
+static void test_linked_once(void)
+{
+	size_t size;
+	void *elf;
+
+	elf = LINK(&size, "./arena_libbpf_linked1.bpf.o", "./arena_libbpf_linked2.bpf.o");
+	if (!elf)
+		return;
+	bpf_object__close(load_linked(elf, size));
 	free(elf);
+}
+
+#define MANY	4
+
+static bool link_in_order(const int *order)
+{
+	char path[MANY][32];
+	const char *files[MANY];
+	struct bpf_object *obj;
+	size_t size;
+	void *elf;
+	int i, ret = -1;
+
+	for (i = 0; i < MANY; i++) {
+		snprintf(path[i], sizeof(path[i]), "./arena_libbpf_many%d.bpf.o", order[i]);
+		files[i] = path[i];
+	}
+	elf = link_objects(files, MANY, &size);
+	if (!elf)
+		return false;
+	obj = load_linked(elf, size);
+	if (obj)
+		ret = run(bpf_object__find_program_by_name(obj, "run_library"));
+	bpf_object__close(obj);
+	free(elf);
+	return ASSERT_EQ(ret, 0, "run_library");
+}
+
+/*
+ * Bug: objects that call the same kfunc did not link, nor did a weak and a strong
+ * definition of a map with an extern before one of them.
+ */
+static void test_linked_many(void)
+{
+	int order[MANY], nr, rest, i, j;
+
+	for (nr = 0; nr < 4 * 3 * 2; nr++) {
+		/* the nr-th order: each digit is a place among those that are left */
+		for (rest = nr, i = MANY - 1; i >= 0; i--) {
+			order[i] = 1 + rest % (MANY - i);
+			rest /= MANY - i;
+			for (j = i + 1; j < MANY; j++)
+				order[j] += order[j] >= order[i];
+		}
+		if (!link_in_order(order)) {
+			PRINT_FAIL("order %d %d %d %d\n", order[0], order[1], order[2], order[3]);
+			break;
+		}
+	}
+}
+
+/*
+ * Bug: libbpf up to 1.6.0 forgets which map is the arena when there are 17 maps, among
+ * them one for each section of data.
+ */
+static void test_many_maps(void)
+{
+	struct arena_libbpf_maps *skel;
+
+	skel = arena_libbpf_maps__open_and_load();
+	if (!ASSERT_OK_PTR(skel, "open_and_load"))
+		return;
+	ASSERT_EQ(run(skel->progs.use_all), 0, "use_all");
+	ASSERT_EQ(skel->arena->in_arena, 100 + 13, "in_arena");
+	ASSERT_EQ(skel->data->in_data, 1 + 13, "in_data");
+	ASSERT_EQ(skel->bss->in_bss, 13, "in_bss");
+	arena_libbpf_maps__destroy(skel);
 }
 
 /* Trap: globals too big for the arena */
@@ -692,6 +768,10 @@ void test_arena_libbpf(void)
 		test_linked();
 	if (test__start_subtest("linked_once"))
 		test_linked_once();
+	if (test__start_subtest("linked_many"))
+		test_linked_many();
+	if (test__start_subtest("many_maps"))
+		test_many_maps();
 	if (test__start_subtest("unresolved_extern"))
 		test_unresolved_extern();
 	if (test__start_subtest("no_arena"))

@@ -37,15 +37,25 @@ static void refused(int line, const struct bpf_insn *insn, __u32 cnt, int err,
 		close(fd);
 }
 
+/* Whatever a 32-bit definition that nothing reads as 64 bits leaves in the upper half */
 static void returns(int line, const struct bpf_insn *insn, __u32 cnt, __u32 expected)
 {
-	int fd = arena_load(BPF_PROG_TYPE_SYSCALL, insn, cnt);
-	__u32 ret = -1;
+	static const __u32 flags[] = { 0, BPF_F_TEST_RND_HI32 };
+	__u32 ret, saved = arena_prog_flags;
+	size_t i;
+	int fd;
 
-	if (fd < 0 || !arena_run(fd, NULL, 0, &ret) || !ASSERT_EQ(ret, expected, "returns"))
-		printf("of line %d\n", line);
-	if (fd >= 0)
-		close(fd);
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		arena_prog_flags = saved | flags[i];
+		ret = -1;
+		fd = arena_load(BPF_PROG_TYPE_SYSCALL, insn, cnt);
+		if (fd < 0 || !arena_run(fd, NULL, 0, &ret) ||
+		    !ASSERT_EQ(ret, expected, "returns"))
+			printf("of line %d, flags %x\n", line, arena_prog_flags);
+		if (fd >= 0)
+			close(fd);
+	}
+	arena_prog_flags = saved;
 }
 
 /* All of these programs end by themselves, those refused with R0 = 0. */
@@ -518,6 +528,22 @@ static void plus(void)
 		   R6_PLUS(1),
 		   BPF_JMP_IMM(BPF_JGT, BPF_REG_6, VALUE_SIZE, 3),
 		   AT_R9, INDEX(BPF_REG_7), LOAD);
+	/* less, by an addition or a subtraction */
+	RETURNS_R9(0,
+		   R6_PLUS(-1),
+		   BPF_JMP_IMM(BPF_JGT, BPF_REG_7, VALUE_SIZE, 4),
+		   BPF_JMP_IMM(BPF_JLT, BPF_REG_7, 1, 3),
+		   AT_R9, INDEX(BPF_REG_6), LOAD,
+		   BPF_MOV64_IMM(BPF_REG_0, 0));
+	REFUSED_R9(-EACCES, OUTSIDE,
+		   R6_PLUS(-1),
+		   BPF_JMP_IMM(BPF_JGT, BPF_REG_7, VALUE_SIZE + 1, 4),
+		   BPF_JMP_IMM(BPF_JLT, BPF_REG_7, 1, 3),
+		   AT_R9, INDEX(BPF_REG_6), LOAD);
+	REFUSED_R9(-EACCES, "min value is negative",
+		   R6_PLUS(-1),
+		   BPF_JMP_IMM(BPF_JGT, BPF_REG_7, VALUE_SIZE, 3),
+		   AT_R9, INDEX(BPF_REG_6), LOAD);
 	/* no more after another operation */
 	REFUSED_R9(-EINVAL, UNBOUNDED,
 		   R6_PLUS(1),
@@ -736,6 +762,387 @@ static void iter_states(void)
 		FP, SLOT(-8), DESTROY);
 }
 
+/*
+ * In programs without loops, too: what a comparison tells of one scalar, it tells of one
+ * that is equal. A state in which they are doesn't stand for one in which they are not.
+ */
+static void equal_scalars(void)
+{
+	REFUSED_R9(-EINVAL, UNBOUNDED,
+		   RANDOM,
+		   BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
+		   RANDOM,
+		   BPF_MOV64_REG(BPF_REG_7, BPF_REG_0),
+		   RANDOM,
+		   BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 1),
+		   BPF_MOV64_REG(BPF_REG_7, BPF_REG_6),
+		   /* here */
+		   BPF_JMP_IMM(BPF_JGE, BPF_REG_6, VALUE_SIZE, 3),
+		   AT_R9, INDEX(BPF_REG_7), LOAD);
+	/* all three */
+	REFUSED_R9(-EINVAL, UNBOUNDED,
+		   RANDOM,
+		   BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
+		   BPF_MOV64_REG(BPF_REG_8, BPF_REG_0),
+		   RANDOM,
+		   BPF_MOV64_REG(BPF_REG_7, BPF_REG_0),
+		   RANDOM,
+		   BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 1),
+		   BPF_MOV64_REG(BPF_REG_7, BPF_REG_6),
+		   /* here */
+		   BPF_JMP_IMM(BPF_JGE, BPF_REG_6, VALUE_SIZE, 6),
+		   AT_R9, INDEX(BPF_REG_8), LOAD,
+		   AT_R9, INDEX(BPF_REG_7), LOAD);
+	/* in slots of the stack */
+	REFUSED_R9(-EACCES, "unbounded memory access",
+		   RANDOM,
+		   BPF_ALU64_IMM(BPF_RSH, BPF_REG_0, 1),
+		   BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
+		   BPF_MOV64_REG(BPF_REG_7, BPF_REG_6),
+		   BPF_STX_MEM(BPF_DW, BPF_REG_10, BPF_REG_7, -8),
+		   RANDOM,
+		   BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 1),
+		   GOTO(3),
+		   RANDOM,
+		   BPF_ALU64_IMM(BPF_RSH, BPF_REG_0, 1),
+		   BPF_STX_MEM(BPF_DW, BPF_REG_10, BPF_REG_0, -8),
+		   /* here */
+		   BPF_JMP_IMM(BPF_JGE, BPF_REG_6, VALUE_SIZE, 4),
+		   BPF_LDX_MEM(BPF_DW, BPF_REG_7, BPF_REG_10, -8),
+		   AT_R9, INDEX(BPF_REG_7), LOAD);
+	/* in a function, one of them its caller's */
+	REFUSED_AS_IS(-EINVAL, UNBOUNDED,
+		      BPF_LD_MAP_VALUE(BPF_REG_9, value_fd, 0),
+		      RANDOM,
+		      BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
+		      BPF_MOV64_REG(BPF_REG_8, BPF_REG_0),
+		      RANDOM,
+		      BPF_MOV64_REG(BPF_REG_7, BPF_REG_0),
+		      RANDOM,
+		      BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 1),
+		      BPF_MOV64_REG(BPF_REG_7, BPF_REG_6),
+		      BPF_MOV64_REG(BPF_REG_1, BPF_REG_7),
+		      BPF_MOV64_IMM(BPF_REG_0, 0),
+		      BPF_CALL_REL(6),
+		      BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 3),
+		      AT_R9, INDEX(BPF_REG_6), LOAD,
+		      BPF_MOV64_IMM(BPF_REG_0, 0),
+		      BPF_EXIT_INSN(),
+		      /* is it small? */
+		      BPF_MOV64_IMM(BPF_REG_0, 0),
+		      BPF_JMP_IMM(BPF_JGE, BPF_REG_1, VALUE_SIZE, 1),
+		      BPF_MOV64_IMM(BPF_REG_0, 1),
+		      BPF_EXIT_INSN());
+	/* equal on both ways */
+	RETURNS_R9(0,
+		   RANDOM,
+		   BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
+		   BPF_MOV64_REG(BPF_REG_7, BPF_REG_6),
+		   RANDOM,
+		   BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 1),
+		   BPF_MOV64_REG(BPF_REG_6, BPF_REG_7),
+		   BPF_JMP_IMM(BPF_JGE, BPF_REG_6, VALUE_SIZE, 3),
+		   AT_R9, INDEX(BPF_REG_7), LOAD,
+		   BPF_MOV64_IMM(BPF_REG_0, 0));
+}
+
+/*
+ * The bound that one of two equal scalars is known to have by comparing the other one to
+ * a third: this one has to be precise, then.
+ */
+static void equal_precise(void)
+{
+	REFUSED_R9(-EACCES, OUTSIDE,
+		   RANDOM,
+		   BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
+		   BPF_MOV64_REG(BPF_REG_7, BPF_REG_6),
+		   BPF_MOV64_IMM(BPF_REG_8, 1000),
+		   RANDOM,
+		   BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 1),
+		   BPF_MOV64_IMM(BPF_REG_8, VALUE_SIZE),
+		   /* here */
+		   BPF_JMP_REG(BPF_JGE, BPF_REG_6, BPF_REG_8, 3),
+		   AT_R9, INDEX(BPF_REG_7), LOAD);
+	/* the other way round */
+	REFUSED_R9(-EACCES, OUTSIDE,
+		   RANDOM,
+		   BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
+		   BPF_MOV64_REG(BPF_REG_7, BPF_REG_6),
+		   BPF_MOV64_IMM(BPF_REG_8, 1000),
+		   RANDOM,
+		   BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 1),
+		   BPF_MOV64_IMM(BPF_REG_8, VALUE_SIZE),
+		   /* here */
+		   BPF_JMP_REG(BPF_JLE, BPF_REG_8, BPF_REG_6, 3),
+		   AT_R9, INDEX(BPF_REG_7), LOAD);
+	/* by being equal to one that is not a constant */
+	REFUSED_R9(-EACCES, OUTSIDE,
+		   RANDOM,
+		   BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
+		   BPF_MOV64_REG(BPF_REG_7, BPF_REG_6),
+		   RANDOM,
+		   BPF_MOV64_REG(BPF_REG_8, BPF_REG_0),
+		   BPF_ALU64_IMM(BPF_AND, BPF_REG_8, 1023),
+		   RANDOM,
+		   BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 1),
+		   BPF_ALU64_IMM(BPF_AND, BPF_REG_8, VALUE_SIZE - 1),
+		   /* here */
+		   BPF_JMP_REG(BPF_JNE, BPF_REG_6, BPF_REG_8, 3),
+		   AT_R9, INDEX(BPF_REG_7), LOAD);
+}
+
+/* Both have a bound by the other one's, if they are compared. */
+static void bounds_of_both(void)
+{
+	static const struct {
+		__u8 op;
+		bool in_branch;	/* where R6 is less than R7, or where it goes on */
+		bool or_equal;
+		bool swapped;	/* R7 is compared with R6 */
+	} ways[] = {
+		{ BPF_JGE, false, false, false }, { BPF_JGT, false, true, false },
+		{ BPF_JLE, false, false, true }, { BPF_JLT, false, true, true },
+		{ BPF_JLT, true, false, false }, { BPF_JLE, true, true, false },
+		{ BPF_JGT, true, false, true }, { BPF_JGE, true, true, true },
+		{ BPF_JSGE, false, false, false }, { BPF_JSGT, false, true, false },
+		{ BPF_JSLE, false, false, true }, { BPF_JSLT, false, true, true },
+		{ BPF_JSLT, true, false, false }, { BPF_JSLE, true, true, false },
+		{ BPF_JSGT, true, false, true }, { BPF_JSGE, true, true, true },
+	};
+	size_t i;
+	int more;
+
+	for (i = 0; i < ARRAY_SIZE(ways); i++) {
+		__u8 dst = ways[i].swapped ? BPF_REG_7 : BPF_REG_6;
+		__u8 src = ways[i].swapped ? BPF_REG_6 : BPF_REG_7;
+		struct bpf_insn cmp[] = {
+			BPF_JMP_REG(ways[i].op, dst, src, ways[i].in_branch ? 1 : 3),
+			ways[i].in_branch ? GOTO(3) : GOTO(0),
+		};
+		/* R6 is up to 255, R7 up to what makes it just fit or one more */
+		for (more = 0; more < 2; more++) {
+			struct insns p = {};
+
+			EMIT(&p, BPF_LD_MAP_VALUE(BPF_REG_9, value_fd, 0), RANDOM,
+			     BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
+			     BPF_ALU64_IMM(BPF_AND, BPF_REG_6, 0xff), RANDOM,
+			     BPF_MOV64_REG(BPF_REG_7, BPF_REG_0),
+			     BPF_ALU64_IMM(BPF_AND, BPF_REG_7, VALUE_SIZE - 1),
+			     BPF_ALU64_IMM(BPF_ADD, BPF_REG_7, !ways[i].or_equal + more));
+			insns_add(&p, cmp, ways[i].in_branch ? 2 : 1);
+			EMIT(&p, AT_R9, INDEX(BPF_REG_6), LOAD,
+			     BPF_MOV64_IMM(BPF_REG_0, 0), BPF_EXIT_INSN());
+			if (more)
+				refused(__LINE__, p.insn, p.cnt, -EACCES, OUTSIDE);
+			else
+				returns(__LINE__, p.insn, p.cnt, 0);
+			insns_free(&p);
+		}
+	}
+	/* the minimum of what is more */
+	RETURNS_R9(0,
+		   RANDOM,
+		   BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
+		   BPF_ALU64_IMM(BPF_AND, BPF_REG_6, 7),
+		   BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, 8),
+		   RANDOM,
+		   BPF_MOV64_REG(BPF_REG_7, BPF_REG_0),
+		   BPF_ALU64_IMM(BPF_AND, BPF_REG_7, VALUE_SIZE - 1),
+		   BPF_JMP_REG(BPF_JGE, BPF_REG_6, BPF_REG_7, 4),
+		   AT_R9, INDEX(BPF_REG_7),
+		   BPF_LDX_MEM(BPF_B, BPF_REG_0, BPF_REG_1, -9),
+		   BPF_MOV64_IMM(BPF_REG_0, 0),
+		   BPF_MOV64_IMM(BPF_REG_0, 0));
+	REFUSED_R9(-EACCES, OUTSIDE,
+		   RANDOM,
+		   BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
+		   BPF_ALU64_IMM(BPF_AND, BPF_REG_6, 7),
+		   BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, 8),
+		   RANDOM,
+		   BPF_MOV64_REG(BPF_REG_7, BPF_REG_0),
+		   BPF_ALU64_IMM(BPF_AND, BPF_REG_7, VALUE_SIZE - 1),
+		   BPF_JMP_REG(BPF_JGE, BPF_REG_6, BPF_REG_7, 3),
+		   AT_R9, INDEX(BPF_REG_7),
+		   BPF_LDX_MEM(BPF_B, BPF_REG_0, BPF_REG_1, -10));
+	/* 32 bits say nothing of the upper half */
+	REFUSED_R9(-EINVAL, UNBOUNDED,
+		   BPF_LDX_MEM(BPF_DW, BPF_REG_6, BPF_REG_9, 0),
+		   RANDOM,
+		   BPF_MOV64_REG(BPF_REG_7, BPF_REG_0),
+		   BPF_ALU64_IMM(BPF_AND, BPF_REG_7, VALUE_SIZE - 1),
+		   BPF_JMP32_REG(BPF_JGE, BPF_REG_6, BPF_REG_7, 3),
+		   AT_R9, INDEX(BPF_REG_6), LOAD);
+	RETURNS_R9(0,
+		   RANDOM,
+		   BPF_MOV32_REG(BPF_REG_6, BPF_REG_0),
+		   RANDOM,
+		   BPF_MOV64_REG(BPF_REG_7, BPF_REG_0),
+		   BPF_ALU64_IMM(BPF_AND, BPF_REG_7, VALUE_SIZE - 1),
+		   BPF_JMP32_REG(BPF_JGE, BPF_REG_6, BPF_REG_7, 3),
+		   AT_R9, INDEX(BPF_REG_6), LOAD,
+		   BPF_MOV64_IMM(BPF_REG_0, 0));
+}
+
+/* What a known scalar is more than another one is not in what the log shows. */
+static void plus_log(void)
+{
+	REFUSED(-EACCES, "R1_w=8 R8=8",
+		MAY_GOTO(0),
+		RANDOM,
+		BPF_MOV64_REG(BPF_REG_6, BPF_REG_0),
+		BPF_MOV64_REG(BPF_REG_8, BPF_REG_6),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_8, 5),
+		BPF_JMP_IMM(BPF_JNE, BPF_REG_6, 3, 2),
+		BPF_MOV64_REG(BPF_REG_1, BPF_REG_8),
+		BPF_LDX_MEM(BPF_B, BPF_REG_0, BPF_REG_8, 0));
+}
+
+/*
+ * A loop that narrows a scalar comes to an end, though each state contains the next. The
+ * scalar is on the stack, as registers of other states are not taken for the same.
+ */
+static void narrows(void)
+{
+	RETURNS(0,
+		RANDOM,
+		BPF_ALU64_IMM(BPF_AND, BPF_REG_0, 7),
+		BPF_STX_MEM(BPF_DW, BPF_REG_10, BPF_REG_0, -8),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		/* here, with 0 to 7, 0 to 3, 0 to 1 and 0 */
+		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_10, -8),
+		BPF_ALU64_IMM(BPF_RSH, BPF_REG_0, 1),
+		BPF_STX_MEM(BPF_DW, BPF_REG_10, BPF_REG_0, -8),
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 2),
+		BPF_MOV64_IMM(BPF_REG_0, 0),
+		GOTO(-6));
+}
+
+/* R6 is below 1 << 32 as a 32-bit insn defines it: here is the half above. */
+#define DEF32		RANDOM, BPF_MOV32_REG(BPF_REG_6, BPF_REG_0)
+#define UPPER		BPF_MOV64_REG(BPF_REG_0, BPF_REG_6),			\
+			BPF_ALU64_IMM(BPF_RSH, BPF_REG_0, 32)
+
+/* The verifier doesn't know how often the loop was here: it leaves in the fourth turn. */
+#define COUNT_FROM_0	BPF_ST_MEM(BPF_DW, BPF_REG_9, 0, 0)
+#define COUNT		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_9, 0)
+#define FOURTH(OFF)	COUNT, BPF_ALU64_IMM(BPF_ADD, BPF_REG_0, 1),		\
+			BPF_STX_MEM(BPF_DW, BPF_REG_9, BPF_REG_0, 0),		\
+			BPF_JMP_IMM(BPF_JGT, BPF_REG_0, 3, OFF)
+
+/*
+ * The loop defines R6 by a 32-bit insn, and what comes after it reads all of it: the
+ * insn has to extend it, although the verifier doesn't follow it to where it is read.
+ */
+static void zero_extension(void)
+{
+	RETURNS_R9(0,
+		   COUNT_FROM_0, DEF32,
+		   MAY_GOTO(7),
+		   FOURTH(3), DEF32,
+		   GOTO(-8),
+		   UPPER);
+	/* at the end of a way that is explored when the loop was closed */
+	RETURNS_R9(0,
+		   COUNT_FROM_0, DEF32,
+		   MAY_GOTO(10),
+		   FOURTH(3), DEF32,
+		   GOTO(-8),
+		   UPPER,
+		   BPF_EXIT_INSN(),
+		   BPF_MOV64_IMM(BPF_REG_0, 0));
+	/* where the loop comes to its entry by no jump */
+	RETURNS_R9(0,
+		   COUNT_FROM_0, DEF32,
+		   GOTO(6),
+		   FOURTH(4), DEF32,
+		   MAY_GOTO(1),
+		   GOTO(-8),
+		   UPPER);
+	/* by one of two ways that meet, and the one that is explored last */
+	RETURNS_R9(0,
+		   COUNT_FROM_0, DEF32,
+		   MAY_GOTO(12),
+		   FOURTH(8),
+		   COUNT,
+		   BPF_JMP_IMM(BPF_JGT, BPF_REG_0, 2, 3),
+		   DEF32,
+		   GOTO(2),
+		   DEF32,
+		   /* here */
+		   GOTO(-13),
+		   UPPER);
+	/* in a slot of the stack, whose upper half is another one's */
+	RETURNS_R9(0,
+		   COUNT_FROM_0, DEF32,
+		   BPF_ST_MEM(BPF_DW, BPF_REG_10, -8, -1),
+		   BPF_STX_MEM(BPF_W, BPF_REG_10, BPF_REG_6, -8),
+		   MAY_GOTO(8),
+		   FOURTH(4), DEF32,
+		   BPF_STX_MEM(BPF_W, BPF_REG_10, BPF_REG_6, -8),
+		   GOTO(-9),
+		   BPF_LDX_MEM(BPF_W, BPF_REG_6, BPF_REG_10, -8),
+		   UPPER);
+}
+
+/* The same where iterators give the turns */
+static void iter_zero_extension(void)
+{
+	RETURNS(0,
+		DEF32,
+		FP, SLOT(-8), FROM, TO, NEW,
+		FP, SLOT(-8), NEXT,
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 3),
+		DEF32,
+		GOTO(-7),
+		FP, SLOT(-8), DESTROY,
+		UPPER);
+	/* at the end of a way that is explored when the loop was closed */
+	RETURNS(0,
+		DEF32,
+		FP, SLOT(-8), FROM, TO, NEW,
+		FP, SLOT(-8), NEXT,
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 11),
+		BPF_LDX_MEM(BPF_W, BPF_REG_0, BPF_REG_0, 0),
+		BPF_JMP_IMM(BPF_JGT, BPF_REG_0, 5, 3),
+		DEF32,
+		GOTO(-9),
+		FP, SLOT(-8), DESTROY,
+		UPPER,
+		BPF_EXIT_INSN(),
+		FP, SLOT(-8), DESTROY,
+		BPF_MOV64_IMM(BPF_REG_0, 0));
+	/* in a function; R6 is its caller's */
+	RETURNS(0,
+		DEF32,
+		FP, SLOT(-8), FROM, TO, NEW,
+		FP, SLOT(-8),
+		BPF_CALL_REL(10),
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 3),
+		DEF32,
+		GOTO(-7),
+		FP, SLOT(-8), DESTROY,
+		UPPER,
+		BPF_EXIT_INSN(),
+		NEXT,
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 1),
+		BPF_MOV64_IMM(BPF_REG_0, 1));
+	/* in an inner loop, and after the outer one */
+	RETURNS(0,
+		DEF32,
+		FP, SLOT(-8), FROM, TO, NEW,
+		FP, SLOT(-8), NEXT,
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 16),
+		FP, SLOT(-16), FROM, TO, NEW,
+		FP, SLOT(-16), NEXT,
+		BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 3),
+		DEF32,
+		GOTO(-7),
+		FP, SLOT(-16), DESTROY,
+		GOTO(-20),
+		FP, SLOT(-8), DESTROY,
+		UPPER);
+}
+
 /* What must be accepted for all that, and does what it says */
 static void sound(void)
 {
@@ -812,6 +1219,13 @@ static const struct arena_subtest verifier_tests[] = {
 	{ "iter_life", iter_life },
 	{ "iter_slot", iter_slot },
 	{ "iter_states", iter_states },
+	{ "bounds_of_both", bounds_of_both },
+	{ "plus_log", plus_log },
+	{ "narrows", narrows },
+	{ "equal_scalars", equal_scalars },
+	{ "equal_precise", equal_precise },
+	{ "zero_extension", zero_extension },
+	{ "iter_zero_extension", iter_zero_extension },
 	{ "sound", sound },
 	{ "dump", dump },
 };
@@ -1053,6 +1467,7 @@ static struct bpf_link *extend(struct arena_loops_ext *ext, struct bpf_program *
 
 	bpf_object__for_each_program(p, ext->obj)
 		bpf_program__set_autoload(p, p == prog);
+	arena_set_test_flags(ext->obj);
 	if (!ASSERT_OK(bpf_program__set_attach_target(prog, fd, func), "target") ||
 	    !ASSERT_OK(arena_loops_ext__load(ext), "load"))
 		return NULL;
@@ -1187,11 +1602,26 @@ static const struct arena_subtest run_tests[] = {
 	{ "interrupts", interrupts },
 };
 
+static void run_all(void)
+{
+	skel = arena_loops__open();
+	if (!ASSERT_OK_PTR(skel, "open"))
+		return;
+	arena_set_test_flags(skel->obj);
+	if (ASSERT_OK(arena_loops__load(skel), "load"))
+		arena_subtests(run_tests, ARRAY_SIZE(run_tests));
+	arena_loops__destroy(skel);
+}
+
 void test_arena_loops_run(void)
 {
-	skel = arena_loops__open_and_load();
-	if (!ASSERT_OK_PTR(skel, "open_and_load"))
-		return;
-	arena_subtests(run_tests, ARRAY_SIZE(run_tests));
-	arena_loops__destroy(skel);
+	run_all();
+}
+
+/* What no insn reads of a register is random: nothing must depend on it. */
+void test_arena_loops_run_rnd_hi32(void)
+{
+	arena_test_flags = BPF_F_TEST_RND_HI32;
+	run_all();
+	arena_test_flags = 0;
 }

@@ -89,7 +89,7 @@ static void expect_empty_arena(struct arena_ops_env *env)
 {
 	env->atomic = false;
 	arena_ops_free(env, env->base, env->pages);
-	ASSERT_EQ((char *)arena_ops_alloc_wait(env, NULL, env->pages), env->base, "whole arena");
+	ASSERT_EQ((char *)arena_ops_alloc(env, NULL, env->pages), env->base, "whole arena");
 	ASSERT_NULL(arena_ops_alloc(env, NULL, 1), "one more");
 }
 
@@ -618,6 +618,10 @@ static void pin_against_free(void)
 	if (!arena_ops_open(&shared.env, 4, BPF_F_SEGV_ON_FAULT, 0))
 		return;
 	race(pin_thread, free_under_pin, DURATION_MS);
+	/* A worker gives back what was pinned. */
+	shared.env.atomic = false;
+	arena_ops_free(&shared.env, shared.env.base, shared.env.pages);
+	ASSERT_PAGE(arena_ops_alloc_wait(&shared.env, NULL, shared.env.pages), "whole arena");
 	expect_empty_arena(&shared.env);
 	arena_ops_close(&shared.env);
 }
@@ -718,11 +722,11 @@ static bool part_here(__u64 n)
 }
 
 /* What the arena takes: the pages, and a table for each part; the rest is little. */
-static void expect_parts(struct arena_ops_env *env, bool atomic)
+static void expect_parts(struct arena_ops_env *env)
 {
 	long long memory = arena_ops_memory(env), want = 3LL * part * page;
 	/* bitmaps, tables of tables, and what is in stock */
-	long long more = (64 + 6 + (atomic ? 512 : 0)) * page + 64 * 1024;
+	long long more = (64 + 6 + ARENA_STOCK) * page + 64 * 1024;
 	__u32 i, idx;
 
 	ASSERT_GE(memory, want, "memory");
@@ -744,7 +748,7 @@ static void first_pages(bool atomic)
 	shared.env.atomic = atomic;
 	race(part_thread, part_here, DURATION_MS);
 	shared.env.atomic = false;
-	expect_parts(&shared.env, atomic);
+	expect_parts(&shared.env);
 	arena_ops_close(&shared.env);
 }
 

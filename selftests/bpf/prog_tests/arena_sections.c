@@ -755,6 +755,7 @@ static struct arena_sections *load_one(const char *name, struct bpf_program **pr
 	bpf_program__set_log_level(*prog, err ? 1 : 0);
 	/* all the states that could hide what is wrong */
 	bpf_program__set_flags(*prog, err ? BPF_F_TEST_STATE_FREQ : 0);
+	arena_set_test_flags(one->obj);
 	ret = arena_sections__load(one);
 	if (!ASSERT_EQ(ret, err, name))
 		printf("%s\n", arena_log);
@@ -1034,13 +1035,15 @@ static const struct prog_type {
 
 static int load_type(const struct prog_type *t, struct insns *p)
 {
+	__u32 sleepable = t->type == BPF_PROG_TYPE_SYSCALL ? BPF_F_SLEEPABLE : 0;
+	int fd;
+
 	LIBBPF_OPTS(bpf_prog_load_opts, opts,
 		    .expected_attach_type = t->attach,
-		    .prog_flags = t->type == BPF_PROG_TYPE_SYSCALL ? BPF_F_SLEEPABLE : 0,
+		    .prog_flags = sleepable | arena_test_flags,
 		    .log_buf = arena_log,
 		    .log_size = sizeof(arena_log),
 		    .log_level = 1);
-	int fd;
 
 	arena_log[0] = 0;
 	fd = bpf_prog_load(t->type, "arena", "GPL", p->insn, p->cnt, &opts);
@@ -1168,16 +1171,33 @@ static const struct arena_subtest subtests[] = {
 	{ "hooks_work", hooks_work },
 };
 
-/* Serial: other tests would not get far beside what is held off. */
-void serial_test_arena_sections(void)
+static void run_subtests(void)
 {
 	if (!find_kfuncs())
 		return;
-	skel = arena_sections__open_and_load();
-	if (!ASSERT_OK_PTR(skel, "open_and_load"))
+	skel = arena_sections__open();
+	if (!ASSERT_OK_PTR(skel, "open"))
 		return;
+	arena_set_test_flags(skel->obj);
+	if (!ASSERT_OK(arena_sections__load(skel), "load"))
+		goto out;
 	if (arena_open(&a, 16, 0, ARENA_ADDR))
 		arena_subtests(subtests, ARRAY_SIZE(subtests));
 	arena_close(&a);
+out:
 	arena_sections__destroy(skel);
+}
+
+/* Serial: other tests would not get far beside what is held off. */
+void serial_test_arena_sections(void)
+{
+	run_subtests();
+}
+
+/* What no insn reads of a register is random: nothing must depend on it. */
+void serial_test_arena_sections_rnd_hi32(void)
+{
+	arena_test_flags = BPF_F_TEST_RND_HI32;
+	run_subtests();
+	arena_test_flags = 0;
 }

@@ -481,7 +481,7 @@ static void refused_merged(int line, void (*merge)(struct insns *p, bool arena_f
  */
 static void merged_alu(void)
 {
-	const char *msg = "same insn cannot be used with arena pointers and other values";
+	const char *msg = "same insn cannot be used with and without arena pointer";
 	const struct bpf_insn insns[] = {
 		BPF_ALU64_IMM(BPF_ADD, BPF_REG_7, 1),
 		BPF_ALU64_REG(BPF_ADD, BPF_REG_7, BPF_REG_8),
@@ -658,6 +658,95 @@ static void value_offset_big(void)
 	value_at(&b, 1U << 31, true);
 	value_at(&b, -1, true);
 	arena_close(&b);
+}
+
+/*
+ * Bug: libbpf from 1.7 on places __arena globals at the end of the arena if the kernel
+ * refuses this program, on a map of another type, because the offset is outside of the
+ * value, and at its start if it is refused for being large.
+ */
+static void value_offset_probe(void)
+{
+	static const __u32 off[] = { 1U << 29, 1U << 30, 1U << 31, -1 };
+	int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "arr", 4, 4, 1, NULL);
+	size_t i;
+
+	if (!ASSERT_GE(map, 0, "map_create"))
+		return;
+	for (i = 0; i < ARRAY_SIZE(off); i++) {
+		struct bpf_insn insn[] = {
+			LD_ARENA_VALUE(BPF_REG_1, map, off[i]),
+			BPF_EXIT_INSN(),
+		};
+		char msg[80];
+
+		snprintf(msg, sizeof(msg),
+			 "invalid access to map value pointer, value_size=4 off=%u", off[i]);
+		refused(__LINE__, BPF_PROG_TYPE_SOCKET_FILTER, insn, ARRAY_SIZE(insn), -EINVAL,
+			msg);
+		ASSERT_NULL(strstr(arena_log, "direct value offset"), "too large");
+	}
+	close(map);
+}
+
+/* An array may be as large: what is there can be accessed, and not a byte more. */
+static void value_offset_array(void)
+{
+	const __u32 far = 1U << 29;
+	int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "arr", 4, far + 16, 1, NULL);
+
+	if (!ASSERT_GE(map, 0, "map_create"))
+		return;
+	RETURNS(42, LD_ARENA_VALUE(BPF_REG_1, map, far),
+		LD_ARENA_VALUE(BPF_REG_2, map, far + 8),
+		BPF_ST_MEM(BPF_DW, BPF_REG_1, 8, 42),
+		BPF_LDX_MEM(BPF_DW, BPF_REG_0, BPF_REG_2, 0));
+	REFUSED(-EACCES, "invalid access to map value, value_size=536870928 off=536870921 size=8",
+		LD_ARENA_VALUE(BPF_REG_1, map, far), BPF_ST_MEM(BPF_DW, BPF_REG_1, 9, 0));
+	REFUSED(-EACCES, "invalid access to map value, value_size=536870928 off=536870928 size=1",
+		LD_ARENA_VALUE(BPF_REG_1, map, far + 15), BPF_ST_MEM(BPF_B, BPF_REG_1, 1, 0));
+	REFUSED(-EINVAL, "map_value pointer offset 536870912 is not allowed",
+		LD_ARENA_VALUE(BPF_REG_1, map, far), BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, 1));
+	REFUSED(-EINVAL, "map_value pointer offset 536870912 is not allowed",
+		LD_ARENA_VALUE(BPF_REG_1, map, far), LD_ARENA_VALUE(BPF_REG_2, map, 0),
+		BPF_LDX_MEM(BPF_B, BPF_REG_2, BPF_REG_2, 0),
+		BPF_ALU64_REG(BPF_ADD, BPF_REG_1, BPF_REG_2));
+	REFUSED(-EINVAL, "invalid access to map value pointer, value_size=536870928 off=536870928",
+		LD_ARENA_VALUE(BPF_REG_1, map, far + 16));
+	close(map);
+}
+
+/* A variable in the last page, as libbpf from 1.7 on places them */
+static void value_in_last_page(void)
+{
+	static const __u64 size[] = {
+		(1ULL << 29) + 2 * ARENA_PAGE, (1ULL << 30) + 2 * ARENA_PAGE, ARENA_4G,
+	};
+	struct arena b;
+	__u64 *var;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(size); i++) {
+		__u64 off = size[i] - ARENA_PAGE + 16;
+		struct insns p = {};
+		__u64 ctx = 0;
+
+		if (!arena_open(&b, size[i] / ARENA_PAGE, 0, 0))
+			return;
+		var = (__u64 *)(b.mem + off);
+		*var = 7;
+		EMIT(&p, BPF_MOV64_REG(BPF_REG_6, BPF_REG_1), LD_ARENA_VALUE(BPF_REG_1, b.fd, off),
+		     CAST_KERN(BPF_REG_2, BPF_REG_1),
+		     BPF_LDX_MEM(BPF_DW, BPF_REG_3, BPF_REG_2, 0),
+		     BPF_STX_MEM(BPF_DW, BPF_REG_6, BPF_REG_3, 0),
+		     BPF_STX_MEM(BPF_DW, BPF_REG_2, BPF_REG_1, 0),
+		     BPF_MOV64_IMM(BPF_REG_0, 0), BPF_EXIT_INSN());
+		if (insns_run(&p, &ctx, sizeof(ctx), NULL)) {
+			ASSERT_EQ(ctx, 7, "load");
+			ASSERT_EQ(*var, ptr_to_u64(var), "store");
+		}
+		arena_close(&b);
+	}
 }
 
 /* A map can also be named by its place in an array of descriptors. */
@@ -1042,6 +1131,9 @@ static const struct arena_subtest subtests[] = {
 	{ "loads_are_unknown", loads_are_unknown },
 	{ "value_offset", value_offset },
 	{ "value_offset_big", value_offset_big },
+	{ "value_offset_probe", value_offset_probe },
+	{ "value_offset_array", value_offset_array },
+	{ "value_in_last_page", value_in_last_page },
 	{ "map_by_index", map_by_index },
 	{ "map_fields", map_fields },
 	{ "kfunc_map_arg", kfunc_map_arg },

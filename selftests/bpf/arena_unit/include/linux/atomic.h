@@ -55,6 +55,12 @@ static inline void atomic_long_set(atomic_long_t *v, long i)
 	__atomic_store_n(&v->counter, i, __ATOMIC_RELAXED);
 }
 
+static inline long atomic_long_xchg(atomic_long_t *v, long new)
+{
+	atomic_step();
+	return __atomic_exchange_n(&v->counter, new, __ATOMIC_SEQ_CST);
+}
+
 static inline long atomic_long_fetch_or(long i, atomic_long_t *v)
 {
 	atomic_step();
