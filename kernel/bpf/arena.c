@@ -339,6 +339,7 @@ static void arena_trim_work(struct work_struct *work)
 {
 	struct bpf_arena *arena = container_of(to_delayed_work(work),
 					       struct bpf_arena, trim_work);
+	bool again;
 
 	clear_bit(ARENA_REQ_UNMAP, &arena->requests);
 	clear_bit(ARENA_REQ_TRIM, &arena->requests);
@@ -346,8 +347,10 @@ static void arena_trim_work(struct work_struct *work)
 	smp_mb__after_atomic();
 
 	arena_trim(arena, false, U32_MAX);
-	if (arena_kmap_has_parked(&arena->kmap) &&
-	    !test_and_set_bit(ARENA_REQ_TRIM, &arena->requests))
+	filemap_invalidate_lock_shared(&arena->mapping);
+	again = arena_kmap_has_parked(&arena->kmap);
+	filemap_invalidate_unlock_shared(&arena->mapping);
+	if (again && !test_and_set_bit(ARENA_REQ_TRIM, &arena->requests))
 		queue_delayed_work(system_unbound_wq, &arena->trim_work,
 				   ARENA_TRIM_PERIOD);
 }

@@ -983,19 +983,22 @@ static u32 batch_end(const struct arena_kmap *kmap, u32 first)
 u32 arena_kmap_trim(struct arena_kmap *kmap, struct address_space *mapping,
 		    bool all, u32 want, void (*give)(struct arena_kmap *kmap, u32 idx))
 {
-	u32 block = 0, blocks = kmap->nr_blocks, freed = 0;
+	u32 block = 0, freed = 0;
 	LIST_HEAD(pages);
 
-	while (freed < want &&
-	       (block = find_next_bit(kmap->parked, blocks, block)) < blocks) {
-		u32 end = batch_end(kmap, block);
-
+	while (freed < want && block < kmap->nr_blocks) {
 		filemap_invalidate_lock(mapping);
-		trim_blocks(kmap, block, end, mapping, all, &pages, give);
+		/* Only with the lock: while a block is reaped, it does not seem to be parked */
+		block = find_next_bit(kmap->parked, kmap->nr_blocks, block);
+		if (block < kmap->nr_blocks) {
+			u32 end = batch_end(kmap, block);
+
+			trim_blocks(kmap, block, end, mapping, all, &pages, give);
+			block = end;
+		}
 		filemap_invalidate_unlock(mapping);
 		freed += free_pages_of(&pages);
 		cond_resched();
-		block = end;
 	}
 
 	return freed;
@@ -1005,7 +1008,7 @@ u32 arena_kmap_trim(struct arena_kmap *kmap, struct address_space *mapping,
  * arena_kmap_has_parked - tell whether there is something to trim
  * @kmap: with a range
  *
- * Context: Any. The answer may be outdated when the caller gets it.
+ * Context: Process context, with the invalidate lock held at least for reading.
  */
 bool arena_kmap_has_parked(const struct arena_kmap *kmap)
 {
