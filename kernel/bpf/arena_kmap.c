@@ -579,29 +579,48 @@ static noinline int look_around(u32 n)
 }
 
 /*
+ * Where the run ends that begins with @idx: its PTEs are side by side, and it is short
+ * enough to look around afterwards.
+ */
+static u32 run_end(const struct arena_kmap *kmap, u32 idx, u32 end)
+{
+	BUILD_BUG_ON(BLOCK_PAGES % POPULATE_PERIOD);
+
+	return min(end, round_down(kmap->skew + idx, POPULATE_PERIOD) + POPULATE_PERIOD -
+		   kmap->skew);
+}
+
+/*
  * Claim the pages that the offsets had before. Returns how many had none, or an error
  * with @done.
  */
 static inline int claim_all_parked(struct arena_kmap *kmap, u32 start, u32 end,
 				   bool may_sleep, u32 *done)
 {
-	u32 idx, absent = end - start;
-	pte_t *ptep = NULL;
-	int ret;
+	u32 idx = start, absent = end - start;
 
-	for (idx = start; idx < end; idx++) {
-		ptep = next_pte(kmap, ptep, idx);
-		ret = claim_parked(ptep);
-		if (ret >= 0 && may_sleep && !(idx % POPULATE_PERIOD))
-			ret = look_around(idx - start) ?: ret;
-		if (ret < 0) {
-			*done = idx - start;
-			return ret;
+	for (;;) {
+		u32 stop = run_end(kmap, idx, end);
+		pte_t *ptep = kmap_pte(kmap, idx);
+		int ret;
+
+		for (; ptep && idx < stop; idx++, ptep++) {
+			ret = claim_parked(ptep);
+			if (ret < 0) {
+				*done = idx - start;
+				return ret;
+			}
+			absent -= ret;
 		}
-		absent -= ret;
+		idx = stop;
+		if (idx == end)
+			return absent;
+		if (!may_sleep)
+			continue;
+		ret = look_around(idx - start);
+		if (ret)
+			return ret;
 	}
-
-	return absent;
 }
 
 /* Claim new pages for the offsets that have none, after claim_all_parked(). */
@@ -632,24 +651,42 @@ static noinline int claim_all_new(struct arena_kmap *kmap, u32 start, u32 end,
 static inline void publish_all(struct arena_kmap *kmap, u32 start, u32 end, bool may_sleep)
 {
 	pgprot_t prot = PAGE_KERNEL;
-	pte_t *ptep = NULL;
-	u32 idx;
+	u32 idx = start;
 
-	for (idx = start; idx < end; idx++) {
-		unsigned long pfn;
-		pte_t pte;
+	for (;;) {
+		u32 stop = run_end(kmap, idx, end);
+		pte_t *ptep = kmap_pte(kmap, idx);
 
-		ptep = next_pte(kmap, ptep, idx);
-		pte = READ_ONCE(*ptep);
-		pfn = held_pfn(pte);
-		if (pte_state(pte) == ARENA_PTE_CLAIMED)
-			clear_page(pfn_to_kaddr(pfn));
-		/* The zeroes must be there before the page is */
-		smp_wmb();
-		publish(ptep, pfn, prot);
-		if (may_sleep && !(idx % POPULATE_PERIOD))
+		for (; idx < stop; idx++, ptep++) {
+			pte_t pte = READ_ONCE(*ptep);
+			unsigned long pfn = held_pfn(pte);
+
+			if (pte_state(pte) == ARENA_PTE_CLAIMED)
+				clear_page(pfn_to_kaddr(pfn));
+			/* The zeroes must be there before the page is */
+			smp_wmb();
+			publish(ptep, pfn, prot);
+		}
+		if (idx == end)
+			break;
+		if (may_sleep)
 			cond_resched();
 	}
+}
+
+/* Most allocations are of one page: there is nothing to undo, or to do in between. */
+static int populate_one(struct arena_kmap *kmap, u32 idx, const struct arena_page_source *from)
+{
+	pte_t *ptep = kmap_pte(kmap, idx);
+	int ret = ptep ? claim_parked(ptep) : 0;
+
+	if (!ret)
+		ret = claim_new(kmap, idx, from);
+	if (ret < 0)
+		return ret;
+	publish_all(kmap, idx, idx + 1, false);
+
+	return 0;
 }
 
 /**
@@ -674,6 +711,10 @@ int arena_kmap_populate(struct arena_kmap *kmap, u32 start, u32 n,
 	bool may_sleep = gfpflags_allow_blocking(from->gfp);
 	u32 end = start + n;
 	int ret;
+
+	*done = 0;
+	if (n == 1)
+		return populate_one(kmap, start, from);
 
 	ret = claim_all_parked(kmap, start, end, may_sleep, done);
 	if (ret > 0)
