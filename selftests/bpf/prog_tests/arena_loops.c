@@ -1017,6 +1017,169 @@ static void narrows(void)
 		GOTO(-6));
 }
 
+/* How many insns the verifier followed in what was loaded last */
+static int nr_processed(void)
+{
+	static const char before[] = "processed ";
+	const char *at = strstr(arena_log, before);
+
+	return ASSERT_OK_PTR(at, "log") ? atoi(at + sizeof(before) - 1) : INT_MAX;
+}
+
+/* Loops over iterators, one in the other; each turn of the innermost one counts. */
+static void add_nest(struct insns *p, int depth)
+{
+	__u32 top, leave;
+	int off;
+
+	if (!depth) {
+		EMIT(p, BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, 1));
+		return;
+	}
+	off = -8 * depth;
+	EMIT(p, FP, SLOT(off), BPF_MOV64_IMM(BPF_REG_2, 0), BPF_MOV64_IMM(BPF_REG_3, 3), NEW);
+	top = p->cnt;
+	EMIT(p, FP, SLOT(off), NEXT);
+	leave = p->cnt;
+	EMIT(p, BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 0));
+	add_nest(p, depth - 1);
+	EMIT(p, GOTO(-(int)(p->cnt + 1 - top)));
+	p->insn[leave].off = p->cnt - leave - 1;
+	EMIT(p, FP, SLOT(off), DESTROY);
+}
+
+/* What is verified of an inner loop is good for all turns of those around it. */
+static void iter_nest(void)
+{
+	static const struct {
+		int depth, turns, limit;
+	} nests[] = { { 2, 9, 300 }, { 3, 27, 600 }, { 4, 81, 1500 }, { 5, 243, 5000 } };
+	__u32 ret, saved = arena_prog_flags;
+	struct insns p = {};
+	size_t i;
+	int fd;
+
+	arena_prog_flags = 0;
+	arena_log_level = 4;
+	for (i = 0; i < ARRAY_SIZE(nests); i++) {
+		EMIT(&p, BPF_MOV64_IMM(BPF_REG_6, 0));
+		add_nest(&p, nests[i].depth);
+		EMIT(&p, BPF_MOV64_REG(BPF_REG_0, BPF_REG_6), BPF_EXIT_INSN());
+		fd = arena_load_log(BPF_PROG_TYPE_SYSCALL, p.insn, p.cnt);
+		insns_free(&p);
+		if (!ASSERT_GE(fd, 0, "load"))
+			continue;
+		printf("%d deep: %d insns\n", nests[i].depth, nr_processed());
+		ASSERT_LE(nr_processed(), nests[i].limit, "insns");
+		if (arena_run(fd, NULL, 0, &ret))
+			ASSERT_EQ(ret, nests[i].turns, "turns");
+		close(fd);
+	}
+	arena_prog_flags = saved;
+	arena_log_level = 1;
+}
+
+#define NR_ITERS	3
+
+/*
+ * A way through a loop: iterator @next has to give an element, and those of @anew (from 1
+ * on) are made anew, in this order, or what way @rest_of makes anew.
+ */
+struct iter_way {
+	int next;
+	int anew[NR_ITERS];
+	int rest_of;
+};
+
+/* All are made by the same insn, that of a function: so one can be taken for another. */
+static void add_iter(struct insns *p, int iter)
+{
+	EMIT(p, FP, SLOT(-8 * iter), BPF_CALL_REL(0));
+}
+
+/* The ways that chance takes, in each turn one of them; the first is verified first. */
+static void add_ways(struct insns *p, const struct iter_way *ways, int cnt)
+{
+	__u32 meet, jumps, ended[8], rest[8], func, i;
+	const int *iter;
+	int way;
+
+	for (i = 1; i <= NR_ITERS; i++)
+		add_iter(p, i);
+	EMIT(p, BPF_MOV64_IMM(BPF_REG_0, 0));
+	meet = p->cnt;
+	EMIT(p, GOTO(0), MAY_GOTO(0), RANDOM);
+	/* many branches, so that a loop with no end soon has too many of them */
+	for (i = 0; i < 64; i++)
+		EMIT(p, BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 1000 + i, 0));
+	EMIT(p, BPF_ALU64_IMM(BPF_AND, BPF_REG_0, 3));
+	jumps = p->cnt;
+	for (way = 1; way < cnt; way++)
+		EMIT(p, BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, cnt - way, 0));
+	for (way = 0; way < cnt; way++) {
+		if (way)
+			p->insn[jumps + cnt - way - 1].off = p->cnt - (jumps + cnt - way);
+		EMIT(p, FP, SLOT(-8 * ways[way].next), NEXT);
+		ended[way] = p->cnt;
+		EMIT(p, BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 0), BPF_MOV64_IMM(BPF_REG_0, 0));
+		rest[way] = p->cnt;
+		if (ways[way].rest_of) {
+			EMIT(p, GOTO((int)rest[ways[way].rest_of] - (int)p->cnt - 1));
+			continue;
+		}
+		for (iter = ways[way].anew; iter < ways[way].anew + NR_ITERS && *iter; iter++) {
+			EMIT(p, FP, SLOT(-8 * *iter), DESTROY);
+			add_iter(p, *iter);
+		}
+		EMIT(p, BPF_MOV64_IMM(BPF_REG_0, 0), GOTO((int)meet - (int)p->cnt - 2));
+	}
+	for (way = 0; way < cnt; way++)
+		p->insn[ended[way]].off = p->cnt - ended[way] - 1;
+	for (i = 1; i <= NR_ITERS; i++)
+		EMIT(p, FP, SLOT(-8 * (int)i), DESTROY);
+	EMIT(p, BPF_MOV64_IMM(BPF_REG_0, 0), BPF_EXIT_INSN());
+	func = p->cnt;
+	for (i = 0; i < func; i++)
+		if (p->insn[i].src_reg == BPF_PSEUDO_CALL)
+			p->insn[i].imm = func - i - 1;
+	EMIT(p, FROM, TO, NEW, BPF_EXIT_INSN());
+}
+
+static void ways_end(int line, const struct iter_way *ways, int cnt, bool end)
+{
+	struct insns p = {};
+
+	add_ways(&p, ways, cnt);
+	if (end)
+		returns(line, p.insn, p.cnt, 0);
+	else
+		refused(line, p.insn, p.cnt, -EFAULT, "jumps is too complex");
+	insns_free(&p);
+}
+
+#define WAYS_END(END, ...)							\
+	ways_end(__LINE__, (struct iter_way[]){ __VA_ARGS__ },			\
+		 sizeof((struct iter_way[]){ __VA_ARGS__ }) / sizeof(struct iter_way), END)
+
+/*
+ * Loops with an iterator in each turn. The third one is made anew last, so that the others
+ * keep their places in the list of references.
+ */
+static void iter_endless(void)
+{
+	arena_log_level = 4;
+	WAYS_END(true, { 2 }, { 1 });
+	WAYS_END(true, { 2 }, { 1, { 2, 3 } });
+	/* each one gets on where the other one is made anew, by turns */
+	WAYS_END(false, { 2 }, { 2, { 1, 3 } }, { 1, { 2, 3 } });
+	WAYS_END(false, { 2 }, { 1, { 2, 3 } }, { 2, { 1, 3 } });
+	WAYS_END(false, { 2, { 1, 3 } }, { 1, { 2, 3 } });
+	/* the second one gets on and comes to a state in which the first one did */
+	WAYS_END(true, { 1 }, { 1, { 2, 3 } }, { 1, .rest_of = 1 });
+	WAYS_END(false, { 1 }, { 1, { 2, 3 } }, { 2, .rest_of = 1 });
+	arena_log_level = 1;
+}
+
 /* R6 is below 1 << 32 as a 32-bit insn defines it: here is the half above. */
 #define DEF32		RANDOM, BPF_MOV32_REG(BPF_REG_6, BPF_REG_0)
 #define UPPER		BPF_MOV64_REG(BPF_REG_0, BPF_REG_6),			\
@@ -1222,6 +1385,8 @@ static const struct arena_subtest verifier_tests[] = {
 	{ "bounds_of_both", bounds_of_both },
 	{ "plus_log", plus_log },
 	{ "narrows", narrows },
+	{ "iter_nest", iter_nest },
+	{ "iter_endless", iter_endless },
 	{ "equal_scalars", equal_scalars },
 	{ "equal_precise", equal_precise },
 	{ "zero_extension", zero_extension },

@@ -598,10 +598,25 @@ static int create_soon(void)
 	return fd;
 }
 
+/* The addresses of how many arenas are taken, of those that are going, too */
+static int count_windows(void)
+{
+	FILE *file = fopen("/proc/vmallocinfo", "r");
+	char line[256];
+	int n = 0;
+
+	if (!ASSERT_OK_PTR(file, "vmallocinfo"))
+		return -1;
+	while (fgets(line, sizeof(line), file))
+		n += !!strstr(line, " arena_kmap_init+");
+	fclose(file);
+	return n;
+}
+
 static void kernel_addresses(void)
 {
 	struct rlimit was, limit = { 2 * MOST_ARENAS, 2 * MOST_ARENAS };
-	int *fds, n, i;
+	int *fds, n, i, before = count_windows();
 
 	/* Bug: one user with CAP_BPF took all of the kernel's vmalloc addresses */
 	fds = calloc(MOST_ARENAS, sizeof(*fds));
@@ -628,8 +643,11 @@ static void kernel_addresses(void)
 		if (!ASSERT_GE(fds[i], 0, "again"))
 			break;
 	}
+	ASSERT_GE(count_windows(), n, "windows");
 	while (i--)
 		close(fds[i]);
+	/* The next test wants one, too. */
+	ASSERT_TRUE(ARENA_EVENTUALLY(count_windows() <= before), "all are gone");
 	setrlimit(RLIMIT_NOFILE, &was);
 out:
 	free(fds);
