@@ -50,6 +50,28 @@ static inline void arena_ops_close(struct arena_ops_env *env)
 	env->skel = NULL;
 }
 
+/* An arena that is charged to a cgroup of its own, for a process that is not in it. */
+static inline bool arena_ops_open_in(struct arena_ops_env *env, const char *dir, __u32 pages,
+				     __u32 flags, __u64 map_extra)
+{
+	bool ok;
+
+	if (!arena_cgroup_make(dir))
+		return false;
+	ok = arena_cgroup_join(dir) && arena_ops_open(env, pages, flags, map_extra);
+	if (!arena_cgroup_join(ARENA_CGROUP_ROOT) || !ok) {
+		arena_cgroup_remove(dir);
+		return false;
+	}
+	return true;
+}
+
+static inline void arena_ops_close_in(struct arena_ops_env *env, const char *dir)
+{
+	arena_ops_close(env);
+	arena_cgroup_remove(dir);
+}
+
 static inline int arena_ops_fd(const struct arena_ops_env *env)
 {
 	return bpf_map__fd(env->skel->maps.arena);

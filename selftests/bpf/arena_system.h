@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The system around an arena, as tests see it: CPU time, and memory cgroups. */
+/* The system around an arena, as tests see it: time, and who uses it up. */
 #ifndef __ARENA_SYSTEM_H
 #define __ARENA_SYSTEM_H
 
 #include <dirent.h>
 #include <sched.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include "arena_ops.h"
 
@@ -113,76 +112,6 @@ static inline long long arena_kworker_cpu_ms(void)
 	}
 	closedir(dir);
 	return sum;
-}
-
-/*
- * Memory cgroups.
- */
-
-static inline bool arena_cgroup_make(const char *dir)
-{
-	rmdir(dir);
-	return arena_write_file(ARENA_CGROUP_ROOT "/cgroup.subtree_control", "+memory") &&
-	       ASSERT_OK(mkdir(dir, 0755), dir);
-}
-
-static inline void arena_cgroup_remove(const char *dir)
-{
-	arena_cgroup_join(ARENA_CGROUP_ROOT);
-	ASSERT_TRUE(ARENA_EVENTUALLY(!rmdir(dir)), dir);
-}
-
-static inline long long arena_cgroup_read(const char *dir, const char *file, const char *key)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	return arena_read_number(path, key);
-}
-
-static inline long long arena_cgroup_charge(const char *dir)
-{
-	return arena_cgroup_read(dir, "memory.current", "");
-}
-
-/* So many bytes more than what is charged now, and no more. */
-static inline bool arena_cgroup_limit(const char *dir, long long more)
-{
-	char path[128], limit[32];
-
-	snprintf(path, sizeof(path), "%s/memory.max", dir);
-	snprintf(limit, sizeof(limit), "%lld", arena_cgroup_charge(dir) + more);
-	return arena_write_file(path, limit);
-}
-
-static inline bool arena_cgroup_unlimit(const char *dir)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/memory.max", dir);
-	return arena_write_file(path, "max");
-}
-
-/* An arena that is charged to a cgroup of its own, for a process that is not in it. */
-static inline bool arena_ops_open_in(struct arena_ops_env *env, const char *dir, __u32 pages,
-				     __u32 flags, __u64 map_extra)
-{
-	bool ok;
-
-	if (!arena_cgroup_make(dir))
-		return false;
-	ok = arena_cgroup_join(dir) && arena_ops_open(env, pages, flags, map_extra);
-	if (!arena_cgroup_join(ARENA_CGROUP_ROOT) || !ok) {
-		arena_cgroup_remove(dir);
-		return false;
-	}
-	return true;
-}
-
-static inline void arena_ops_close_in(struct arena_ops_env *env, const char *dir)
-{
-	arena_ops_close(env);
-	arena_cgroup_remove(dir);
 }
 
 /* A number of the arena's fdinfo */

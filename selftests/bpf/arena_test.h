@@ -44,6 +44,7 @@ struct arena_op {
 #include <setjmp.h>
 #include <linux/compiler.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #ifndef NUMA_NO_NODE
@@ -255,8 +256,6 @@ static inline __u64 arena_env(const char *name, __u64 otherwise)
 	return val && *val ? strtoull(val, NULL, 0) : otherwise;
 }
 
-#define ARENA_CGROUP_ROOT	"/sys/fs/cgroup"
-
 /* The number that follows the key in a file, -1 when it isn't there. */
 static inline long long arena_read_number(const char *path, const char *key)
 {
@@ -279,6 +278,19 @@ static inline long long arena_read_number(const char *path, const char *key)
 	return val;
 }
 
+static inline bool arena_read_file(const char *path, char *buf, size_t size)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t n = -1;
+
+	if (fd >= 0) {
+		n = read(fd, buf, size - 1);
+		close(fd);
+	}
+	buf[n > 0 ? n : 0] = 0;
+	return ASSERT_GT(n, 0, path);
+}
+
 static inline bool arena_write_file(const char *path, const char *val)
 {
 	int fd = open(path, O_WRONLY);
@@ -291,6 +303,15 @@ static inline bool arena_write_file(const char *path, const char *val)
 	return ASSERT_EQ(n, (ssize_t)strlen(val), path);
 }
 
+/* Where workers that belong to no CPU may run */
+#define ARENA_WORKER_CPUS	"/sys/devices/virtual/workqueue/cpumask"
+
+/*
+ * Memory cgroups.
+ */
+
+#define ARENA_CGROUP_ROOT	"/sys/fs/cgroup"
+
 static inline bool arena_cgroup_join(const char *dir)
 {
 	char path[128];
@@ -298,6 +319,54 @@ static inline bool arena_cgroup_join(const char *dir)
 	snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
 	return arena_write_file(path, "0");
 }
+
+static inline bool arena_cgroup_make(const char *dir)
+{
+	rmdir(dir);
+	return arena_write_file(ARENA_CGROUP_ROOT "/cgroup.subtree_control", "+memory") &&
+	       ASSERT_OK(mkdir(dir, 0755), dir);
+}
+
+static inline void arena_cgroup_remove(const char *dir)
+{
+	arena_cgroup_join(ARENA_CGROUP_ROOT);
+	ASSERT_TRUE(ARENA_EVENTUALLY(!rmdir(dir)), dir);
+}
+
+static inline long long arena_cgroup_read(const char *dir, const char *file, const char *key)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	return arena_read_number(path, key);
+}
+
+static inline long long arena_cgroup_charge(const char *dir)
+{
+	return arena_cgroup_read(dir, "memory.current", "");
+}
+
+/* So many bytes more than what is charged now, and no more. */
+static inline bool arena_cgroup_limit(const char *dir, long long more)
+{
+	char path[128], limit[32];
+
+	snprintf(path, sizeof(path), "%s/memory.max", dir);
+	snprintf(limit, sizeof(limit), "%lld", arena_cgroup_charge(dir) + more);
+	return arena_write_file(path, limit);
+}
+
+static inline bool arena_cgroup_unlimit(const char *dir)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/memory.max", dir);
+	return arena_write_file(path, "max");
+}
+
+/*
+ * Free memory.
+ */
 
 /* Free pages that are on the lists of single CPUs: MemFree doesn't count them. */
 static inline long long arena_percpu_pages(void)

@@ -12,9 +12,6 @@
 
 #define BASE		0x10000000000ULL
 
-/* Pages that one call gets that must not sleep; the document says so, too. */
-#define ATOMIC_MAX	512U
-
 static size_t page;
 
 /*
@@ -271,12 +268,13 @@ static void many_in_a_call(void)
 	env.atomic = true;
 	expect_refused(&env, NULL, cnt);
 	expect_refused(&env, env.base, cnt);
-	expect_refused(&env, NULL, ATOMIC_MAX + 1);
-	expect_refused(&env, env.base, ATOMIC_MAX + 1);
+	expect_refused(&env, NULL, ARENA_ATOMIC_MAX + 1);
+	expect_refused(&env, env.base, ARENA_ATOMIC_MAX + 1);
 	/* As many as it may ask for */
-	ASSERT_EQ((char *)arena_ops_alloc(&env, NULL, ATOMIC_MAX), env.base, "alloc anywhere");
-	arena_ops_free(&env, env.base, ATOMIC_MAX);
-	ASSERT_EQ((char *)arena_ops_alloc(&env, env.base, ATOMIC_MAX), env.base,
+	ASSERT_EQ((char *)arena_ops_alloc(&env, NULL, ARENA_ATOMIC_MAX), env.base,
+		  "alloc anywhere");
+	arena_ops_free(&env, env.base, ARENA_ATOMIC_MAX);
+	ASSERT_EQ((char *)arena_ops_alloc(&env, env.base, ARENA_ATOMIC_MAX), env.base,
 		  "alloc at an address");
 	env.atomic = false;
 	ASSERT_NULL(arena_ops_alloc(&env, env.base, cnt), "taken in part");

@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include <test_progs.h>
 #include <sys/ptrace.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <bpf/btf.h>
 #include <linux/elf.h>
@@ -547,48 +546,6 @@ out:
 	arena_ops_close(&env);
 }
 
-static bool cgroup_make(const char *dir)
-{
-	rmdir(dir);
-	return arena_write_file(ARENA_CGROUP_ROOT "/cgroup.subtree_control", "+memory") &&
-	       ASSERT_OK(mkdir(dir, 0755), dir);
-}
-
-static void cgroup_remove(const char *dir)
-{
-	arena_cgroup_join(ARENA_CGROUP_ROOT);
-	ASSERT_TRUE(ARENA_EVENTUALLY(!rmdir(dir)), dir);
-}
-
-static long long cgroup_charge(const char *dir)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/memory.current", dir);
-	return arena_read_number(path, "");
-}
-
-/* An arena whose creator lives in a cgroup, seen from a process that does not. */
-static bool creator_open(struct arena_ops_env *env, __u32 pages, __u32 flags)
-{
-	bool ok;
-
-	if (!cgroup_make(CREATOR))
-		return false;
-	ok = arena_cgroup_join(CREATOR) && arena_ops_open(env, pages, flags, 0);
-	if (!arena_cgroup_join(ARENA_CGROUP_ROOT) || !ok) {
-		cgroup_remove(CREATOR);
-		return false;
-	}
-	return true;
-}
-
-static void creator_close(struct arena_ops_env *env)
-{
-	arena_ops_close(env);
-	cgroup_remove(CREATOR);
-}
-
 /*
  * Charges come in batches of up to 64 pages a CPU: that much is no news. Nor are
  * pages kept in stock for programs that may not sleep.
@@ -603,7 +560,7 @@ static void expect_charge_about(const char *dir, long long before, long long pag
 	bool ok;
 
 	ok = ARENA_EVENTUALLY(({
-		have = cgroup_charge(dir);
+		have = arena_cgroup_charge(dir);
 		have - want <= CHARGE_SLACK + stock && want - have <= CHARGE_SLACK;
 	}));
 	if (!ok)
@@ -622,9 +579,9 @@ static void memcg_alloc(void)
 	int i;
 
 	/* Trap: memory not charged, or charged to whoever faults */
-	if (!creator_open(&env, 4096, 0))
+	if (!arena_ops_open_in(&env, CREATOR, 4096, 0, 0))
 		return;
-	before = cgroup_charge(CREATOR);
+	before = arena_cgroup_charge(CREATOR);
 	for (i = 0; i < 16; i++)
 		ASSERT_PAGE(arena_ops_alloc(&env, NULL, 64), "alloc");
 	expect_charge(CREATOR, before, 1024, "alloc");
@@ -638,7 +595,7 @@ static void memcg_alloc(void)
 	expect_charge_about(CREATOR, before, 3072, STOCK_SLACK, "alloc that may not sleep");
 	arena_ops_free(&env, env.base, 4096);
 	expect_charge_about(CREATOR, before, 0, STOCK_SLACK, "free that may not sleep");
-	creator_close(&env);
+	arena_ops_close_in(&env, CREATOR);
 }
 
 static void memcg_fault(void)
@@ -648,21 +605,21 @@ static void memcg_fault(void)
 	int i;
 
 	/* Trap: memory not charged, or charged to whoever faults */
-	if (!cgroup_make(OTHER))
+	if (!arena_cgroup_make(OTHER))
 		return;
-	if (!creator_open(&env, 1024, 0))
+	if (!arena_ops_open_in(&env, CREATOR, 1024, 0, 0))
 		goto out;
-	before = cgroup_charge(CREATOR);
-	other = cgroup_charge(OTHER);
+	before = arena_cgroup_charge(CREATOR);
+	other = arena_cgroup_charge(OTHER);
 	arena_cgroup_join(OTHER);
 	for (i = 0; i < 1024; i++)
 		*(__u64 *)arena_ops_page(&env, i) = i;
 	arena_cgroup_join(ARENA_CGROUP_ROOT);
 	expect_charge(CREATOR, before, 1024, "creator");
 	expect_charge(OTHER, other, 0, "whoever faults");
-	creator_close(&env);
+	arena_ops_close_in(&env, CREATOR);
 out:
-	cgroup_remove(OTHER);
+	arena_cgroup_remove(OTHER);
 }
 
 /* Single pages until there is none left: how many. */
@@ -678,16 +635,14 @@ static int alloc_all(const struct arena_ops_env *env)
 static void memcg_limit(bool atomic)
 {
 	struct arena_ops_env env;
-	char limit[32];
 	__u64 val;
 	int n;
 
 	/* Trap: memory not charged, or charged to whoever faults */
-	if (!creator_open(&env, 4096, 0))
+	if (!arena_ops_open_in(&env, CREATOR, 4096, 0, 0))
 		return;
 	env.atomic = atomic;
-	snprintf(limit, sizeof(limit), "%lld", cgroup_charge(CREATOR) + 256LL * page);
-	arena_write_file(CREATOR "/memory.max", limit);
+	arena_cgroup_limit(CREATOR, 256LL * page);
 
 	/* All or nothing. */
 	ASSERT_NULL(arena_ops_alloc(&env, NULL, 2048), "far too much");
@@ -704,10 +659,10 @@ static void memcg_limit(bool atomic)
 	arena_ops_free(&env, env.base, n / 2);
 	ASSERT_PAGE(arena_ops_alloc(&env, NULL, 1), "alloc after free");
 
-	arena_write_file(CREATOR "/memory.max", "max");
+	arena_cgroup_unlimit(CREATOR);
 	ASSERT_PAGE(arena_ops_alloc_wait(&env, arena_ops_page(&env, 4000), 1), "alloc");
 	ASSERT_OK(arena_poke(arena_ops_page(&env, 4001), 1), "fault");
-	creator_close(&env);
+	arena_ops_close_in(&env, CREATOR);
 }
 
 static void memcg_limit_sleepable(void)
@@ -725,10 +680,10 @@ static void memcg_reclaim(void)
 {
 	size_t size = 32 * MIB;
 	struct arena_ops_env env;
-	char limit[32], *mem;
+	char *mem;
 	int i;
 
-	if (!creator_open(&env, 8192, 0))
+	if (!arena_ops_open_in(&env, CREATOR, 8192, 0, 0))
 		return;
 	arena_cgroup_join(CREATOR);
 	mem = mmap(NULL, size, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -736,8 +691,7 @@ static void memcg_reclaim(void)
 		memset(mem, 1, size);
 	arena_cgroup_join(ARENA_CGROUP_ROOT);
 	ASSERT_OK(madvise(mem, size, MADV_FREE), "MADV_FREE");
-	snprintf(limit, sizeof(limit), "%lld", cgroup_charge(CREATOR) + MIB);
-	arena_write_file(CREATOR "/memory.max", limit);
+	arena_cgroup_limit(CREATOR, MIB);
 
 	for (i = 0; i < 4096; i += 16)
 		if (!ASSERT_PAGE(arena_ops_alloc(&env, NULL, 16), "alloc"))
@@ -746,7 +700,7 @@ static void memcg_reclaim(void)
 		if (!ASSERT_OK(arena_poke(arena_ops_page(&env, i), 1), "fault"))
 			break;
 	munmap(mem, size);
-	creator_close(&env);
+	arena_ops_close_in(&env, CREATOR);
 }
 
 static void memory_usage(struct arena_ops_env *env)
@@ -925,7 +879,7 @@ static long long charged_pages(const char *dir, long long enough)
 	snprintf(path, sizeof(path), "%s/memory.high", dir);
 	ARENA_EVENTUALLY(({
 		arena_write_file(path, "0");
-		pages = cgroup_charge(dir) / (long long)page;
+		pages = arena_cgroup_charge(dir) / (long long)page;
 		pages <= enough;
 	}));
 	return pages;
@@ -937,7 +891,7 @@ static void torn_down(void)
 	long long left = 0;
 
 	/* Trap: kernel window not aligned as assumed when it is torn down (CVE-2025-21851) */
-	if (!cgroup_make(CREATOR))
+	if (!arena_cgroup_make(CREATOR))
 		return;
 	arena_cgroup_join(CREATOR);
 	for (nr = 0; nr < ARRAY_SIZE(fds); nr++)
@@ -947,14 +901,14 @@ static void torn_down(void)
 	arena_cgroup_join(ARENA_CGROUP_ROOT);
 	for (nr = 0; nr < ARRAY_SIZE(fds); nr++)
 		touched += touch_window(fds[nr], nr % WINDOWS);
-	ASSERT_GE(cgroup_charge(CREATOR), touched * (long long)page, "charge of all pages");
+	ASSERT_GE(arena_cgroup_charge(CREATOR), touched * (long long)page, "charge of all pages");
 	for (nr = 0; nr < ARRAY_SIZE(fds); nr++)
 		close(fds[nr]);
 	left = charged_pages(CREATOR, WINDOWS);
 	printf("%d pages touched, %lld left\n", touched, left);
 	/* A page of each kind would be WINDOW_ROUNDS times as much. */
 	ASSERT_LE(left, WINDOWS, "pages left behind");
-	cgroup_remove(CREATOR);
+	arena_cgroup_remove(CREATOR);
 }
 
 /* What an empty, mapped arena of this size costs the kernel, all told. */
@@ -1058,14 +1012,12 @@ static void kernel_window_readers(void)
 {
 	struct arena_ops_env env;
 	__u64 start, end;
-	char was[8] = {};
+	char was[8];
 	int fd, i;
 
 	/* Trap: /proc/vmallocinfo, /proc/kcore, crash dumps read the sparse window */
-	fd = open("/proc/sys/kernel/kptr_restrict", O_RDONLY);
-	if (!ASSERT_GT(read(fd, was, sizeof(was) - 1), 0, "kptr_restrict"))
+	if (!arena_read_file("/proc/sys/kernel/kptr_restrict", was, sizeof(was)))
 		return;
-	close(fd);
 	if (!arena_ops_open(&env, 64, 0, 0))
 		return;
 	ASSERT_PAGE(arena_ops_alloc(&env, NULL, 8), "alloc");
@@ -1089,6 +1041,120 @@ static void kernel_window_readers(void)
 	close(fd);
 	write_sysctl("/proc/sys/kernel/kptr_restrict", was);
 	arena_ops_close(&env);
+}
+
+/*
+ * Page tables that vmalloc() leaves.
+ */
+
+/* A ring buffer's area is twice its size, and so has all of a GiB that nobody else is in. */
+#define LEFT_BYTES	(512U << 20)
+#define CPU1		"/sys/devices/system/cpu/cpu1/online"
+#define TAINT_BAD_PAGE	0x20
+
+struct area {
+	__u64 start;
+	__u64 end;
+};
+
+/* The lowest vmalloc area that is at least this large, also if it was freed just now */
+static bool find_area(struct area *area, __u64 size)
+{
+	char line[512];
+	__u64 from, to;
+	FILE *f;
+
+	area->start = 0;
+	f = fopen("/proc/vmallocinfo", "r");
+	if (!ASSERT_OK_PTR(f, "/proc/vmallocinfo"))
+		return false;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "0x%llx-0x%llx", &from, &to) == 2 && to - from >= size &&
+		    (!area->start || from < area->start)) {
+			area->start = from;
+			area->end = to;
+		}
+	}
+	fclose(f);
+	return area->start;
+}
+
+static bool area_is_gone(__u64 size)
+{
+	struct area area;
+
+	return !find_area(&area, size);
+}
+
+/* Has a large area mapped in full, and unmapped. */
+static bool leave_tables(struct area *left)
+{
+	bool found;
+	int fd;
+
+	fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "left", 0, 0, LEFT_BYTES, NULL);
+	if (!ASSERT_GE(fd, 0, "ring buffer"))
+		return false;
+	found = find_area(left, 2ULL * LEFT_BYTES);
+	close(fd);
+	return ASSERT_TRUE(found, "area of the ring buffer") &&
+	       ASSERT_TRUE(ARENA_EVENTUALLY(area_is_gone(2ULL * LEFT_BYTES)),
+			   "area is gone");
+}
+
+/* An arena comes and goes: true if it has been where the tables are. */
+static bool arena_takes_tables(const struct area *left)
+{
+	__u64 gib = 1 << 30, first = (left->start + gib - 1) & ~(gib - 1);
+	struct area window;
+	bool found;
+	char *mem;
+	int fd;
+
+	fd = arena_create_raw(BPF_F_MMAPABLE, 64, 0);
+	if (!ASSERT_GE(fd, 0, "create"))
+		return false;
+	found = find_area(&window, ARENA_SZ_4G);
+	mem = arena_mmap(fd, NULL, 64 * page, RW, 0);
+	if (ASSERT_NEQ(mem, MAP_FAILED, "mmap")) {
+		mem[0] = 1;
+		munmap(mem, 64 * page);
+	}
+	close(fd);
+	return ASSERT_TRUE(found, "arena's window") &&
+	       ASSERT_TRUE(ARENA_EVENTUALLY(area_is_gone(ARENA_SZ_4G)), "window is gone") &&
+	       window.start <= first && first < window.end;
+}
+
+static void left_tables(void)
+{
+	char kptr_was[8], cpus_was[64];
+	struct area left;
+	long long taints;
+	bool met = false;
+	int i;
+
+	/* Trap: page tables that vmalloc() left, freed as if they were the arena's */
+	taints = arena_read_number("/proc/sys/kernel/tainted", "");
+	if (!ASSERT_EQ(taints & TAINT_BAD_PAGE, 0, "bad page before") ||
+	    !arena_read_file("/proc/sys/kernel/kptr_restrict", kptr_was, sizeof(kptr_was)) ||
+	    !arena_read_file(ARENA_WORKER_CPUS, cpus_was, sizeof(cpus_was)))
+		return;
+	/* 1: the privileged see addresses as they are. */
+	write_sysctl("/proc/sys/kernel/kptr_restrict", "1");
+	/* A page is looked at when it leaves the CPU on which it was freed, with that at last. */
+	arena_write_file(ARENA_WORKER_CPUS, "2");
+	ASSERT_TRUE(ARENA_EVENTUALLY(area_is_gone(ARENA_SZ_4G)), "other arenas are gone");
+	/* A stack that somebody makes meanwhile keeps the arena away from there. */
+	for (i = 0; i < 5 && !met && leave_tables(&left); i++)
+		met = arena_takes_tables(&left);
+	arena_write_file(CPU1, "0");
+	arena_write_file(CPU1, "1");
+	taints = arena_read_number("/proc/sys/kernel/tainted", "");
+	ASSERT_TRUE(met, "arena where the tables are");
+	ASSERT_EQ(taints & TAINT_BAD_PAGE, 0, "bad page");
+	arena_write_file(ARENA_WORKER_CPUS, cpus_was);
+	write_sysctl("/proc/sys/kernel/kptr_restrict", kptr_was);
 }
 
 static long long smaps_rss(const void *start)
@@ -1360,14 +1426,14 @@ static void io_uring_buffers(void)
 	long long before;
 	int ring, i;
 
-	if (!creator_open(&env, 64, 0))
+	if (!arena_ops_open_in(&env, CREATOR, 64, 0, 0))
 		return;
 	ring = syscall(__NR_io_uring_setup, 4, &params);
 	if (!ASSERT_GE(ring, 0, "io_uring"))
 		goto out;
 	iov.iov_base = env.base;
 	iov.iov_len = 64 * page;
-	before = cgroup_charge(CREATOR);
+	before = arena_cgroup_charge(CREATOR);
 	/* If they stayed pinned, they would never be given back. */
 	for (i = 0; i < 64; i++) {
 		if (!ASSERT_EQ((char *)arena_ops_alloc(&env, NULL, 64), env.base, "alloc"))
@@ -1379,7 +1445,7 @@ static void io_uring_buffers(void)
 	close(ring);
 	expect_charge(CREATOR, before, 0, "after pins");
 out:
-	creator_close(&env);
+	arena_ops_close_in(&env, CREATOR);
 }
 
 /* Meters of the whole machine: not beside other tests. */
@@ -1451,6 +1517,8 @@ void serial_test_arena_memory(void)
 		cost_of_4g();
 	if (test__start_subtest("kernel_window_readers"))
 		kernel_window_readers();
+	if (test__start_subtest("left_tables"))
+		left_tables();
 	if (test__start_subtest("process_maps"))
 		process_maps();
 	if (test__start_subtest("debugger"))

@@ -2,6 +2,7 @@
 /* Mapping an arena into user space: what is refused, and what a mapping keeps to. */
 #define _GNU_SOURCE
 #include <test_progs.h>
+#include <sched.h>
 #include "arena_ops.h"
 
 #define BASE	0x100000000000ULL
@@ -223,6 +224,74 @@ static void chosen_address_hint(void)
 	if (ASSERT_EQ(start, BASE, "hint"))
 		munmap((void *)start, size);
 	close(fd);
+}
+
+#define FIRST_ROUNDS	2000
+
+/* What two processes share that map new arenas for the first time. */
+struct first {
+	int round;	/* what the other process is to do, -1: end */
+	int done;	/* what it has done */
+	int fd;
+	void *theirs;
+};
+
+static void other_first(struct first *first)
+{
+	int round;
+
+	while ((round = READ_ONCE(first->round)) >= 0) {
+		if (round == first->done)
+			continue;
+		first->theirs = arena_mmap(first->fd, 2 * BASE, PAGES * page, RW, 0);
+		if (first->theirs != MAP_FAILED)
+			munmap(first->theirs, PAGES * page);
+		__atomic_store_n(&first->done, round, __ATOMIC_RELEASE);
+	}
+	_exit(0);
+}
+
+/* Both want a new arena, each at an address of its own: one gets it. */
+static bool both_first(struct first *first, int round)
+{
+	int fd = arena_create_raw(BPF_F_MMAPABLE, PAGES, 0);
+	void *ours;
+	bool ok;
+
+	if (!ASSERT_GE(fd, 0, "create"))
+		return false;
+	first->fd = fd;
+	__atomic_store_n(&first->round, round, __ATOMIC_RELEASE);
+	ours = arena_mmap(fd, BASE, PAGES * page, RW, 0);
+	while (__atomic_load_n(&first->done, __ATOMIC_ACQUIRE) != round)
+		sched_yield();
+	ok = ASSERT_NEQ(ours == MAP_FAILED, first->theirs == MAP_FAILED, "one of two");
+	if (ours != MAP_FAILED)
+		munmap(ours, PAGES * page);
+	close(fd);
+	return ok;
+}
+
+static void two_first_mappings(void)
+{
+	struct first *first;
+	pid_t pid;
+	int i;
+
+	first = mmap(NULL, page, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (!ASSERT_NEQ(first, MAP_FAILED, "mmap"))
+		return;
+	/* A process of its own, or mmap_lock would keep them apart; with the same fds */
+	pid = syscall(__NR_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+	if (!pid)
+		other_first(first);
+	if (ASSERT_GT(pid, 0, "clone")) {
+		for (i = 1; i <= FIRST_ROUNDS && both_first(first, i); i++)
+			;
+		WRITE_ONCE(first->round, -1);
+		expect_child(pid, 0, "child");
+	}
+	munmap(first, page);
 }
 
 static void two_processes(void)
@@ -694,6 +763,8 @@ void test_arena_mmap(void)
 		chosen_address();
 	if (test__start_subtest("chosen_address_hint"))
 		chosen_address_hint();
+	if (test__start_subtest("two_first_mappings"))
+		two_first_mappings();
 	if (test__start_subtest("two_processes"))
 		two_processes();
 	if (test__start_subtest("content_outlives_mapping"))

@@ -7,13 +7,14 @@
 #define _GNU_SOURCE
 #include <test_progs.h>
 #include <sched.h>
+#include <sys/uio.h>
 #include "arena_ops.h"
+#include "arena_race.skel.h"
 
 #define RW		(PROT_READ | PROT_WRITE)
 #define DURATION_MS	1000
 #define CANARY		0xca9a57ca9a57ca9aULL
 #define SCRIBBLE	0x5c21bb1e5c21bb1eULL
-#define WORKER_CPUS	"/sys/devices/virtual/workqueue/cpumask"
 
 static size_t page;
 
@@ -508,17 +509,14 @@ static void reuse_against_access(void)
 static void stale_translation(void)
 {
 	struct arena_ops_env *env = &shared.env;
-	char cpus[32] = {}, *last;
+	char cpus[32], *last;
 	long long full;
 	pid_t pid;
 	__u32 i;
-	int fd;
 
 	/* Trap: freed page still in a TLB */
-	fd = open(WORKER_CPUS, O_RDONLY);
-	if (!ASSERT_GT(read(fd, cpus, sizeof(cpus) - 1), 0, "workers' CPUs"))
+	if (!arena_read_file(ARENA_WORKER_CPUS, cpus, sizeof(cpus)))
 		return;
-	close(fd);
 	if (!arena_ops_open(env, 4, 0, 0))
 		return;
 	/* Pages of the kind that arenas have become pages of an arena again. */
@@ -527,7 +525,7 @@ static void stale_translation(void)
 		return;
 	}
 	pin_to(0);
-	arena_write_file(WORKER_CPUS, "1");
+	arena_write_file(ARENA_WORKER_CPUS, "1");
 	/* Not its bitmap or page tables: these are made now. */
 	last = arena_ops_page(&bystander, bystander.pages - 1);
 	if (!ASSERT_PAGE(arena_ops_alloc(env, env->base, 1), "alloc") ||
@@ -559,7 +557,7 @@ end:
 	WRITE_ONCE(env->skel->bss->stop, 1);
 	waitpid(pid, NULL, 0);
 out:
-	arena_write_file(WORKER_CPUS, cpus);
+	arena_write_file(ARENA_WORKER_CPUS, cpus);
 	unpin();
 	arena_ops_close(&bystander);
 	arena_ops_close(env);
@@ -758,7 +756,7 @@ static void first_pages(bool atomic)
  */
 #define MEET_PAGES	(512 * PART_PAGES)
 
-static bool free_meets(bool exits, int *going)
+static bool child_meets(bool exits, int *going)
 {
 	struct arena_ops_env *env = &shared.env;
 	size_t size = env->pages * page;
@@ -805,12 +803,204 @@ static void meet(bool exits)
 	pin_to(0);
 	end = arena_now_ms() + DURATION_MS;
 	for (round = 0; round < 20 || arena_now_ms() < end; round++)
-		if (!free_meets(exits, going))
+		if (!child_meets(exits, going))
 			break;
 	unpin();
 	arena_ops_close(&shared.env);
 out:
 	munmap(going, page);
+}
+
+/*
+ * Here a BPF program holds one thread up at the place where it hurts, until the other one
+ * has done its part: each round is a hit.
+ */
+#define HELD_ROUNDS	10
+
+static struct arena_race *holder;
+
+static bool holder_open(void)
+{
+	holder = arena_race__open_and_load();
+	return ASSERT_OK_PTR(holder, "arena_race__open_and_load");
+}
+
+static bool attach(struct bpf_program *prog, struct bpf_link **link)
+{
+	*link = bpf_program__attach(prog);
+	return ASSERT_OK_PTR(*link, "attach");
+}
+
+static void hold_nobody(void)
+{
+	memset(holder->bss, 0, sizeof(*holder->bss));
+}
+
+/* The other CPU of the machine may be away for a while. */
+static bool seen(const int *flag)
+{
+	__u64 end = arena_now_ms() + 20000;
+
+	while (!READ_ONCE(*flag) && arena_now_ms() < end)
+		;
+	return READ_ONCE(*flag) != 0;
+}
+
+/* A thread that is held up in madvise() */
+struct held {
+	int advice;
+	int ready;
+	int begin;
+};
+
+static void *held_thread(void *arg)
+{
+	struct held *held = arg;
+
+	pin_to(0);
+	WRITE_ONCE(holder->bss->thread, gettid());
+	WRITE_ONCE(held->ready, 1);
+	while (!READ_ONCE(held->begin))
+		;
+	madvise(shared.env.base, page, held->advice);
+	return NULL;
+}
+
+/*
+ * The page is freed meanwhile. When the free has returned user space must not read it:
+ * neither since this CPU remembers where it was, nor by a mapping that comes later.
+ */
+static bool free_meets_held(int advice)
+{
+	struct held held = { .advice = advice };
+	struct arena_ops_env *env = &shared.env;
+	bool met, removed = advice == MADV_DONTNEED;
+	pthread_t thread;
+	__u64 val;
+	int sig;
+
+	hold_nobody();
+	holder->bss->addr = (__u64)env->base;
+	if (!ASSERT_EQ((char *)arena_ops_alloc(env, env->base, 1), env->base, "alloc") ||
+	    !ASSERT_OK(arena_poke(env->base, CANARY), "write"))
+		return false;
+	/* Not dirty any more: a dirty page is flushed under the page table's lock. */
+	madvise(env->base, page, MADV_DONTNEED);
+	if (!ASSERT_OK(pthread_create(&thread, NULL, held_thread, &held), "thread"))
+		return false;
+	seen(&held.ready);
+	if (removed)
+		ASSERT_OK(arena_peek(env->base, &val), "read");
+	WRITE_ONCE(held.begin, 1);
+	met = seen(&holder->bss->held);
+	arena_ops_free(env, env->base, 1);
+	sig = arena_peek(env->base, &val);
+	WRITE_ONCE(holder->bss->go, 1);
+	pthread_join(thread, NULL);
+	return ASSERT_TRUE(met, "held up") && ASSERT_EQ(sig, SIGSEGV, "freed page") &&
+	       ASSERT_EQ(arena_peek(env->base, &val), SIGSEGV, "freed page, later");
+}
+
+static void free_meets(int advice)
+{
+	int i;
+
+	if (!holder_open())
+		return;
+	if (!arena_ops_open(&shared.env, 1, BPF_F_SEGV_ON_FAULT, 0))
+		goto out;
+	pin_to(1);
+	if (advice == MADV_DONTNEED ?
+	    attach(holder->progs.before_flush, &holder->links.before_flush) :
+	    attach(holder->progs.before_mapping, &holder->links.before_mapping))
+		for (i = 0; i < HELD_ROUNDS && free_meets_held(advice); i++)
+			;
+	unpin();
+	arena_ops_close(&shared.env);
+out:
+	arena_race__destroy(holder);
+}
+
+static void free_meets_dontneed(void)
+{
+	/* Trap: a page whose mapping is being removed counts as not mapped */
+	free_meets(MADV_DONTNEED);
+}
+
+static void free_meets_populate(void)
+{
+	/* Trap: a fault that races with a free of the same page leaves a stale user mapping */
+	free_meets(MADV_POPULATE_READ);
+}
+
+static void *publish_thread(void *addr)
+{
+	pin_to(0);
+	WRITE_ONCE(holder->bss->publisher, gettid());
+	return arena_ops_alloc(&shared.env, addr, 1);
+}
+
+/*
+ * The touch finds no page while the page's allocation is under way, and is held up until
+ * that has ended. As it has begun before the touch there must be a page for it.
+ */
+static bool touch_meets_publishing(void *addr, int (*touch)(void *addr))
+{
+	pthread_t thread;
+	int result;
+	bool met;
+	void *got;
+
+	hold_nobody();
+	if (!ASSERT_OK(pthread_create(&thread, NULL, publish_thread, addr), "thread"))
+		return false;
+	seen(&holder->bss->taken);
+	WRITE_ONCE(holder->bss->thread, gettid());
+	result = touch(addr);
+	met = READ_ONCE(holder->bss->held);
+	/* If it was not held up, nobody was let go. */
+	WRITE_ONCE(holder->bss->publish, 1);
+	pthread_join(thread, &got);
+	return ASSERT_TRUE(met, "held up") && ASSERT_EQ(got, addr, "alloc") &&
+	       ASSERT_OK(result, "touch");
+}
+
+static void touch_meets_alloc(__u32 flags, int (*touch)(void *addr))
+{
+	int i;
+
+	/* Trap: a touch that sees neither the page nor its allocation */
+	if (!holder_open())
+		return;
+	if (!arena_ops_open(&shared.env, HELD_ROUNDS, flags, 0))
+		goto out;
+	pin_to(1);
+	if (attach(holder->progs.before_second_look, &holder->links.before_second_look) &&
+	    attach(holder->progs.before_publishing, &holder->links.before_publishing) &&
+	    attach(holder->progs.after_publishing, &holder->links.after_publishing))
+		for (i = 0; i < HELD_ROUNDS; i++)
+			if (!touch_meets_publishing(arena_ops_page(&shared.env, i), touch))
+				break;
+	unpin();
+	arena_ops_close(&shared.env);
+out:
+	arena_race__destroy(holder);
+}
+
+static int touch_here(void *addr)
+{
+	return arena_poke(addr, CANARY);
+}
+
+/* As a debugger does: it makes no page, but wants those that are there. */
+static int touch_remotely(void *addr)
+{
+	__u64 val;
+	struct iovec local = { .iov_base = &val, .iov_len = sizeof(val) };
+	struct iovec remote = { .iov_base = addr, .iov_len = sizeof(val) };
+	ssize_t n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+
+	return n == sizeof(val) ? 0 : -1;
 }
 
 /* User space takes the pages that it touches; nobody else may get them then. */
@@ -972,6 +1162,14 @@ void serial_test_arena_race(void)
 		meet(false);
 	if (test__start_subtest("exit_meets_free"))
 		meet(true);
+	if (test__start_subtest("free_meets_dontneed"))
+		free_meets_dontneed();
+	if (test__start_subtest("free_meets_populate"))
+		free_meets_populate();
+	if (test__start_subtest("touch_meets_alloc"))
+		touch_meets_alloc(BPF_F_SEGV_ON_FAULT, touch_here);
+	if (test__start_subtest("read_meets_alloc"))
+		touch_meets_alloc(0, touch_remotely);
 	if (test__start_subtest("storm_against_touch"))
 		storm_against_touch();
 	if (test__start_subtest("pending_frees"))

@@ -453,55 +453,30 @@ static bool be_victim(const struct arena_ops_env *env)
 	return true;
 }
 
-static bool creator_open(struct arena_ops_env *env, __u32 pages)
-{
-	bool ok;
-
-	rmdir(CREATOR);
-	if (!arena_write_file(ARENA_CGROUP_ROOT "/cgroup.subtree_control", "+memory") ||
-	    !ASSERT_OK(mkdir(CREATOR, 0755), CREATOR))
-		return false;
-	ok = arena_cgroup_join(CREATOR) && arena_ops_open(env, pages, 0, 0);
-	if (!arena_cgroup_join(ARENA_CGROUP_ROOT) || !ok) {
-		rmdir(CREATOR);
-		return false;
-	}
-	return true;
-}
-
-static void creator_close(struct arena_ops_env *env)
-{
-	arena_ops_close(env);
-	ASSERT_TRUE(ARENA_EVENTUALLY(!rmdir(CREATOR)), "rmdir");
-}
-
 static void cgroup_is_at_its_limit(void)
 {
 	__u32 pages = 4 * MIB / page, i;
 	struct arena_ops_env env;
-	char limit[32];
 	pid_t victim;
 	int sig = 0;
 
-	if (!creator_open(&env, pages))
+	if (!arena_ops_open_in(&env, CREATOR, pages, 0, 0))
 		return;
 	victim = start_child(&env, be_victim);
 	if (!ASSERT_GT(victim, 0, "victim"))
 		goto out;
-	snprintf(limit, sizeof(limit), "%lld",
-		 arena_read_number(CREATOR "/memory.current", "") + MIB);
-	arena_write_file(CREATOR "/memory.max", limit);
+	arena_cgroup_limit(CREATOR, MIB);
 	for (i = 0; i < pages && !sig; i++)
 		sig = arena_poke(arena_ops_page(&env, i), i);
 	ASSERT_EQ(sig, SIGBUS, "touch");
 	ASSERT_GT(arena_read_number(CREATOR "/memory.events", "max "), 0, "limit was hit");
 	ASSERT_EQ(arena_read_number(CREATOR "/memory.events", "oom_kill "), 0, "kills");
 	ASSERT_EQ(waitpid(victim, NULL, WNOHANG), 0, "victim lives");
-	arena_write_file(CREATOR "/memory.max", "max");
+	arena_cgroup_unlimit(CREATOR);
 	ASSERT_OK(arena_poke(arena_ops_page(&env, i), 1), "touch without a limit");
 	end_child(victim);
 out:
-	creator_close(&env);
+	arena_ops_close_in(&env, CREATOR);
 }
 
 /*
@@ -716,13 +691,13 @@ static void memory_stat(void)
 	struct arena_ops_env env;
 	long long before, used;
 
-	if (!creator_open(&env, 2 * COUNTED))
+	if (!arena_ops_open_in(&env, CREATOR, 2 * COUNTED, 0, 0))
 		return;
 	before = arena_read_number(CREATOR "/memory.stat", "kernel ");
 	ASSERT_PAGE(arena_ops_alloc(&env, NULL, COUNTED), "alloc");
 	used = arena_read_number(CREATOR "/memory.stat", "kernel ") - before;
 	ASSERT_GE(used, COUNTED * (long long)page, "kernel");
-	creator_close(&env);
+	arena_ops_close_in(&env, CREATOR);
 }
 
 /* Meters of the whole machine, and its memory: not beside other tests. */

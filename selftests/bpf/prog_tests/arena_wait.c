@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <test_progs.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include "arena_system.h"
@@ -133,10 +134,19 @@ struct toucher {
 	pthread_t thread;
 	__u64 cpu_us;
 	__u64 us;
+	long sleeps;	/* how often it went to sleep */
 	int result;
 	bool began;
 	bool ended;
 };
+
+static long thread_sleeps(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_nvcsw;
+}
 
 static void *touch_thread(void *arg)
 {
@@ -147,12 +157,14 @@ static void *touch_thread(void *arg)
 		arena_run_on(0);
 		arena_realtime(true);
 	}
+	t->sleeps = -thread_sleeps();
 	cpu = arena_cpu_us();
 	begin = arena_now_us();
 	WRITE_ONCE(t->began, true);
 	t->result = t->touch(t->addr);
 	t->cpu_us = arena_cpu_us() - cpu;
 	t->us = arena_now_us() - begin;
+	t->sleeps += thread_sleeps();
 	WRITE_ONCE(t->ended, true);
 	return NULL;
 }
@@ -237,6 +249,79 @@ static void fifo_touch(void)
 	arena_run_on(libbpf_num_possible_cpus() - 1);
 	touch_waits(&ways[0], arena_times(FIFO_PAGES), true);
 	arena_run_anywhere();
+}
+
+/*
+ * Who waits for a long allocation sleeps on, while small ones come and go. What counts is
+ * how often it wakes up, since that is the same on a machine that is slow.
+ */
+
+#define HERD		16
+#define HERD_PAGES	40000	/* on a kernel that is not slow */
+/* How often a thread may wake up by itself: first, and then in a second */
+#define WAKES		20
+
+/* Allocates and frees one page until the large allocation is through: how often. */
+static long small_allocs(void)
+{
+	void *addr = arena_ops_page(&alloc.env, alloc.cnt);
+	long n = 0;
+
+	while (!READ_ONCE(alloc.ended)) {
+		/* Anywhere, a parked page would do, and nobody would be told. */
+		if (arena_ops_alloc(&alloc.env, addr, 1) != addr) {
+			PRINT_FAIL("small allocation %ld\n", n);
+			break;
+		}
+		arena_ops_free(&alloc.env, addr, 1);
+		n++;
+	}
+	return n;
+}
+
+static void herd_waits(struct toucher *herd, int nr)
+{
+	long limit, others, sleeps = 0;
+	__u64 us = 0, cpu_us = 0;
+	int i;
+
+	others = small_allocs();
+	for (i = 0; i < nr; i++) {
+		pthread_join(herd[i].thread, NULL);
+		ASSERT_OK(herd[i].result, "touch");
+		cpu_us += herd[i].cpu_us;
+		if (herd[i].sleeps > sleeps)
+			sleeps = herd[i].sleeps;
+		if (herd[i].us > us)
+			us = herd[i].us;
+	}
+	limit = WAKES + WAKES * us / 1000000;
+	printf("%d touches, %llu us: %ld sleeps each at most, %ld others, %llu us of CPU\n",
+	       nr, us, sleeps, others, cpu_us);
+	ASSERT_LE(sleeps, limit, "times that a touch went to sleep");
+	/* Or it would not show if each woke it up. */
+	ASSERT_GT(others, 2 * limit, "small allocations");
+}
+
+static void herd(void)
+{
+	__u32 cnt = arena_limit(1) == 1 ? HERD_PAGES : arena_times(PAGES);
+	struct toucher herd[HERD] = {};
+	int nr;
+
+	/* Trap: each small allocation wakes up all who wait for a large one */
+	if (!wait_open(cnt + 1))
+		return;
+	if (!alloc_start(cnt))
+		goto out;
+	for (nr = 0; nr < HERD; nr++)
+		if (!touch_start(&herd[nr], touch_user, arena_ops_page(&alloc.env, cnt - 1 - nr)))
+			break;
+	ASSERT_TRUE(alloc_is_under_way(), "allocation under way");
+	herd_waits(herd, nr);
+	alloc_end();
+out:
+	wait_close();
 }
 
 /* What this process and its child know of each other */
@@ -460,6 +545,8 @@ void serial_test_arena_wait(void)
 		write_touch();
 	if (test__start_subtest("fifo_touch"))
 		fifo_touch();
+	if (test__start_subtest("herd"))
+		herd();
 	if (test__start_subtest("kill_touch"))
 		kill_touch();
 	if (test__start_subtest("mmap_beside_touch"))
