@@ -36,15 +36,15 @@ fi
 
 limit=${VM_TIMEOUT:-600}
 input=/dev/null
-# A while before that the guest tells what it is about, in case that it hangs.
-if [ "$limit" -gt 10 ]; then
-	echo $((limit - (limit > 200 ? limit / 20 : 10))) >"$run/overlay/run/look"
-fi
 if [ -n "${VM_SHELL:-}" ]; then
 	limit=${VM_TIMEOUT:-0}
 	input=/dev/stdin
 	size=$(stty size)
 	echo "rows ${size% *} columns ${size#* }" >"$run/overlay/run/window"
+fi
+# A while before the limit the guest tells what its processes wait for.
+if [ "$limit" -gt 10 ]; then
+	echo $((limit - (limit > 200 ? limit / 20 : 10))) >"$run/overlay/run/look"
 fi
 
 # The kernel unpacks archives that follow one another into one root. This one

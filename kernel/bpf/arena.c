@@ -192,12 +192,12 @@ static void set_range(struct bpf_arena *arena, u64 start, u64 len)
 	smp_store_release(&arena->user_vm_start, start);
 }
 
-/*
- * Refuse a user range that is not the arena's, or make it the arena's. Two processes
- * may be about to, at different addresses: called with the freeze_mutex held.
- */
+/* Refuse a user range that is not the arena's, or make it the arena's. */
 static int fix_range(struct bpf_arena *arena, u64 start, u64 len)
 {
+	/* Two processes may be here for the first time, with different addresses */
+	lockdep_assert_held(&arena->map.freeze_mutex);
+
 	if (arena->user_vm_start)
 		return arena->user_vm_start == start &&
 		       arena->user_vm_end == start + len ? 0 : -EBUSY;
@@ -1156,6 +1156,7 @@ static int arena_map_mmap(struct bpf_map *map, struct vm_area_struct *vma)
 		return -EINVAL;
 	if (vma->vm_flags & VM_EXEC)
 		return -EACCES;
+	/* bpf_map_mmap() has dropped it by now */
 	mutex_lock(&map->freeze_mutex);
 	err = fix_range(to_arena(map), vma->vm_start, vma->vm_end - vma->vm_start);
 	mutex_unlock(&map->freeze_mutex);

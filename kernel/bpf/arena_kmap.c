@@ -1049,7 +1049,9 @@ u32 arena_kmap_trim(struct arena_kmap *kmap, struct address_space *mapping,
  * arena_kmap_has_parked - tell whether there is something to trim
  * @kmap: with a range
  *
- * Context: Process context, with the invalidate lock held at least for reading.
+ * Context: Process context, with the invalidate lock held at least for reading: a block
+ * does not seem to be parked while arena_kmap_trim() reaps it, even if pages stay there.
+ * Return: true if there is.
  */
 bool arena_kmap_has_parked(const struct arena_kmap *kmap)
 {
