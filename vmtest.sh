@@ -26,7 +26,8 @@ its PATH; standard input is /dev/null. For a pipeline: -- sh -c 'A | B'.
 Other exit statuses:
   123   the kernel reported a WARNING, BUG, Oops, lockdep, KASAN, UBSAN or
         KCSAN finding; the report is shown, whatever COMMAND said
-  124   the time limit was reached; the end of the kernel's log is shown
+  124   the time limit was reached; the end of the kernel's log is shown, and
+        where each CPU and process was
   125   the machine could not be built or booted, or ended without COMMAND
 
 Environment:

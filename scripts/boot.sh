@@ -42,10 +42,6 @@ if [ -n "${VM_SHELL:-}" ]; then
 	size=$(stty size)
 	echo "rows ${size% *} columns ${size#* }" >"$run/overlay/run/window"
 fi
-# A while before the limit the guest tells what its processes wait for.
-if [ "$limit" -gt 10 ]; then
-	echo $((limit - (limit > 200 ? limit / 20 : 10))) >"$run/overlay/run/look"
-fi
 
 # The kernel unpacks archives that follow one another into one root. This one
 # must be the same each time: the time that the kernel takes for it goes into its
@@ -54,6 +50,20 @@ cp "${VM_INITRAMFS:-$vm/initramfs.cpio}" "$run/initrd" &&
 (cd "$run/overlay" && find . -exec touch -d @0 {} + && find . | sort |
 	cpio -o -H newc -R 0:0 --reproducible 2>/dev/null) \
 	>>"$run/initrd" || exit 125
+
+# Who reads only the end of what is said must see where it hung (log-hang.sh): an NMI
+# makes the guest's kernel print all stacks, and end the machine.
+end_at_limit()
+{
+	timeout "$limit" tail -f --pid=$$ /dev/null
+	[ $? -eq 124 ] || return
+	: >"$run/late"
+	timeout 60 cat "$run/monitor.out" >"$run/registers" &
+	printf 'info registers -a\nnmi\n' >"$run/monitor.in"
+	wait
+}
+mkfifo "$run/monitor.in" "$run/monitor.out" || exit 125
+[ "$limit" -eq 0 ] || end_at_limit >/dev/null 2>&1 &
 
 icount=
 append=
@@ -68,7 +78,7 @@ tcg)
 	# kernels up to 6.17 uses it.
 	cpu=max,-cx16
 	# On a loaded host the timer's interrupt can be late: that is no broken one.
-	append=no_timer_check
+	append="no_timer_check unknown_nmi_panic panic_print=0x41"
 	;;
 icount)
 	# Virtual time is the number of instructions, 1 ns each, and idle time passes
@@ -88,28 +98,36 @@ echo "vm: ${image##*/} with ${accel%%,*}, log in $log" >&2
 # shellcheck disable=SC2086 # icount is a list of words
 # QEMU makes its standard output non-blocking: a pipe keeps that to itself.
 {
-	timeout --foreground -k 5 "$limit" qemu-system-x86_64 \
+	timeout --foreground -k 5 $((limit ? limit + 60 : 0)) qemu-system-x86_64 \
 		$icount -accel "$accel" -cpu "${VM_CPU:-$cpu}" \
 		-smp "${VM_CPUS:-2}" -m "${VM_MEMORY:-2G}" \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$image" -initrd "$run/initrd" \
 		-append "console=ttyS0 panic=-1 $append ${VM_APPEND:-}" \
+		-chardev "pipe,id=monitor,path=$run/monitor" -mon monitor \
 		-serial "file:$run/console.log" \
 		-chardev stdio,id=command,signal=off -serial chardev:command \
 		-serial "file:$run/status" \
 		${VM_GDB:+-gdb "unix:$VM_GDB,server=on,wait=off"} <"$input"
-	echo $? >"$run/qemu"
 } | cat
 
 # Keep the last log where it can be found.
 mv "$run/console.log" "$log" || exit 125
 
-tail_of_log()
-{
-	echo "----- the end of $log" >&2
-	tail -n 40 "$log" >&2
+status=
+[ ! -e "$run/status" ] || read -r status <"$run/status"
+
+if [ -e "$run/late" ] && [ -z "$status" ]; then
+	# What it said before the NMI
+	sed '/NMI received for unknown reason/,$d' "$log" | tail -n 20 >&2
+	echo "----- where it hung ($log has it all)" >&2
+	scripts/log-hang.sh "$log" | grep . >&2 ||
+		grep -E 'CPU#|RIP=' "$run/registers" >&2
 	echo "-----" >&2
-}
+	echo "vm: FAILED: the command did not end within $limit s" \
+		"(VM_TIMEOUT sets the limit)" >&2
+	exit 124
+fi
 
 if scripts/log-report.sh "$log" >"$run/report"; then
 	echo "----- the kernel reported ($log has it all)" >&2
@@ -118,21 +136,10 @@ if scripts/log-report.sh "$log" >"$run/report"; then
 	echo "vm: FAILED: the kernel reported a problem" >&2
 	exit 123
 fi
+[ -z "$status" ] || exit "$status"
 
-status=
-[ ! -e "$run/status" ] || read -r status <"$run/status"
-case $status in
-'')	;;
-*)	exit "$status" ;;
-esac
-
-tail_of_log
-case $(cat "$run/qemu") in
-124 | 137)
-	echo "vm: FAILED: the command did not end within $limit s" \
-		"(VM_TIMEOUT sets the limit)" >&2
-	exit 124
-	;;
-esac
+echo "----- the end of $log" >&2
+tail -n 40 "$log" >&2
+echo "-----" >&2
 echo "vm: FAILED: the machine ended before the command did" >&2
 exit 125

@@ -68,14 +68,16 @@ selftests()
 		echo "ok    $suite: $1 subtests, no report in the log" \
 			"($(($(date +%s) - begin)) s)"
 	else
-		echo "FAIL  $suite: status $result; from $log:"
-		grep -E '^#.*:FAIL|:FAIL:|^vm:|^Summary' "$log" | sort -u |
-			tail -n 60 | sed 's/^/      /'
+		echo "FAIL  $suite: status $result; the end of $log:"
 		tail -n 60 "$log" | sed 's/^/      /'
 	fi
 	# What they did: failures injected, operations of the stress.
-	grep '^arena_[a-z_]*: ' "$log" | sed 's/^/      /'
-	grep ':SKIP' "$log" | sed 's/^/      /'
+	grep -E '^arena_[a-z_]*: |:SKIP' "$log" | sed 's/^/      /'
+	if [ $result -ne 0 ]; then
+		echo "FAIL  $suite: what failed in it:"
+		grep -E '^#.*:FAIL|:FAIL:|^vm: F| (WARNING|BUG): ' "$log" | sort -u |
+			tail -n 60 | sed 's/^/      /'
+	fi
 }
 
 [ "$config" = normal ] ||

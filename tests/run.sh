@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.." || exit 1
 # "3 passed, 1 failed" or "3 passed, 1 failed, 0 skipped".
 begin()
 {
-	said=$(mktemp -p "$work")
+	said=$(mktemp -p "$work" said.XXXXXX)
 	echo "--- $*" >"$said"
 	"$@" >>"$said" 2>&1 </dev/null &
 	pid=$!
@@ -92,4 +92,23 @@ if [ "${1:-}" = all ]; then
 	suite tests/long.sh
 fi
 echo
+if [ "$failed" -gt 0 ]; then
+	# Once more, where who reads only the end sees it: each with its last lines
+	awk '
+	function end()
+	{
+		for (line = lines > 8 ? lines - 8 : 0; line < lines; line++)
+			print said[line]
+		lines = 0
+	}
+	/^FAIL/ {
+		end()
+		print
+		inside = 1
+		next
+	}
+	!/^ / { inside = 0 }
+	inside { said[lines++] = $0 }
+	END { end() }' "$work"/said.*
+fi
 finish
