@@ -34,6 +34,9 @@ cd - >/dev/null
 
 cp scripts/guest/* "$root/bpf/"
 mv "$root/bpf/init" "$root/init"
+# For names in UTF-8
+mkdir -p "$root/usr/lib/locale/C.utf8"
+cp /usr/lib/locale/C.utf8/LC_CTYPE "$root/usr/lib/locale/C.utf8/"
 cp "$(command -v busybox)" "$root/bin/busybox"
 busybox --list | grep -vx busybox | while read -r applet; do
 	ln -s busybox "$root/bin/$applet"

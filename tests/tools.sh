@@ -112,6 +112,34 @@ top_watches_a_process()
 	refuses grep -q '"comm":"arena-top"' "$out"
 }
 
+# In a PID namespace processes have other numbers, and those outside have none.
+top_follows_its_namespace()
+{
+	guest 'sh -c "while :; do cat /etc/passwd; done" >/dev/null & outside=$!
+		unshare -p -f --mount-proc sh -ec "
+			arena-top -j -s calls -- dd if=/dev/zero of=/dev/null bs=1 count=1000 2>&-
+			sh -c \"while sleep 0.2; do wc /etc/passwd; done\" >/dev/null & pid=\$!
+			arena-top -j -p \$pid -i 3 -c 1
+			arena-top -j -i 2 -c 1
+			unshare -p -f sleep 1000 &
+			until pidof sleep | grep \" \"; do sleep 0.1; done
+			for pid in \$(pidof sleep); do
+				arena-top -p \$pid -i 0.1 -c 1 || echo status=\$?
+			done"
+		kill $outside'
+	json
+	[ "$(wc -l <"$work/lines")" -eq 3 ]
+	# The command, 2 or 3 in there, the process and what it starts, and all of them
+	awk '$1 ~ /^1.rows.*[.]pid$/ && $2 > 9 { exit 1 }' "$work/values"
+	grep -q '^1.rows.0..comm "dd"' "$work/values"
+	[ "$(awk '$1 == "1.rows[0].calls" { print $2 }' "$work/values")" -ge 1000 ]
+	grep -q '^2.rows.*comm "wc"' "$work/values"
+	grep -q '^3.rows.*comm "wc"' "$work/values"
+	refuses grep -q '"cat"' "$work/values"
+	says "is in a PID namespace below this one"
+	says "status=1"
+}
+
 # On a terminal: keys sort, show histograms, and end it.
 top_obeys_keys()
 {
@@ -198,6 +226,20 @@ heap_has_a_limit()
 	[ "$(field 'paths[1].path')" = '"/tmp/f19998"' ]
 }
 
+# A name cannot steer a terminal: not by C1 (CSI is U+009B), nor by turning the text
+# round, nor by bytes that are no UTF-8. JSON says what it was.
+heap_prints_no_control_characters()
+{
+	guest 'cd /tmp; name=$(printf "a\303\244b\302\233c\342\200\256d\377e\033f")
+		for lc in C C.UTF-8; do
+			LC_ALL=$lc arena-heap -- sh -c "echo >\"$name\""
+		done
+		arena-heap -j -- sh -c "echo >\"$name\""'
+	[ "$(grep -c '/tmp/a?b?c?d?e?f$' "$out")" -eq 1 ]
+	[ "$(grep -c '/tmp/aäb?c?d?e?f$' "$out")" -eq 1 ]
+	says '/tmp/aäb\u009bc\u202ed\ufffde\u001bf"'
+}
+
 # --- all of them
 
 # Nothing of them is left: no program, no map.
@@ -246,6 +288,16 @@ wrong_options_are_told()
 	says "process 4000000: No such process"
 }
 
+failed_writes_are_told()
+{
+	guest 'for tool in arena-top arena-heap; do
+		$tool -i 0.2 -c 1 >/dev/full && exit 1 || [ $? -eq 1 ]
+		$tool -j -- true >/dev/full && exit 1 || [ $? -eq 1 ]
+		$tool --help >/dev/full && exit 1 || [ $? -eq 1 ]
+	done'
+	[ "$(grep -c 'cannot write to standard output' "$out")" -eq 6 ]
+}
+
 missing_rights_are_told()
 {
 	guest 'for tool in arena-top arena-heap; do
@@ -280,12 +332,15 @@ check "arena-top counts a known workload" top_counts_a_known_workload
 check "arena-top has a limit" top_has_a_limit
 check "arena-top shows intervals" top_shows_intervals
 check "arena-top watches a process" top_watches_a_process
+check "arena-top follows its namespace" top_follows_its_namespace
 check "arena-top obeys keys" top_obeys_keys
 check "arena-heap counts a known workload" heap_counts_a_known_workload
 check "arena-heap has a limit" heap_has_a_limit
+check "arena-heap prints no control characters" heap_prints_no_control_characters
 check "interrupts end them" interrupts_end_them
 check "the status is the command's" status_is_the_commands
 check "wrong options are told" wrong_options_are_told
+check "failed writes are told" failed_writes_are_told
 check "missing rights are told" missing_rights_are_told
 check "a missing JIT is told" missing_jit_is_told
 check "a missing arena is told" missing_arena_is_told

@@ -212,10 +212,10 @@ static inline __u64 arena_now_ms(void)
 
 /*
  * What a program that may not sleep does takes effect "soon": wait for it, but
- * not for ever. A hundred times 50 ms also suffices for a debug kernel in an
- * emulator.
+ * not for ever. A minute also suffices for a debug kernel in an emulator, on a
+ * machine that does other work.
  */
-#define ARENA_TRIES	100
+#define ARENA_TRIES	1200
 
 static inline void arena_nap(void)
 {

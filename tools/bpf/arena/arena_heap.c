@@ -5,6 +5,7 @@
  */
 #include <err.h>
 #include <getopt.h>
+#include <locale.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,8 +44,9 @@ static void usage(FILE *out)
 	fprintf(out,
 		"Usage: arena-heap [OPTION]... [[--] COMMAND [ARG]...]\n"
 		"\n"
-		"Shows the files that were opened last, by anybody in the system, and how often,\n"
-		"while COMMAND runs, or until Ctrl-C. BPF programs keep them in a BPF arena, and\n"
+		"Shows the files that were opened last, and how often, while COMMAND runs, or until\n"
+		"Ctrl-C: by all processes of the system, whatever namespaces (containers) they are\n"
+		"in, each path as its process sees it. BPF programs keep them in a BPF arena, and\n"
 		"forget the one that was opened longest ago when it is full.\n"
 		"\n"
 		"  -l, --limit KIB      how large the arena may become, 64 to 1048576 (1024)\n"
@@ -66,7 +68,7 @@ static bool parse_option(int opt)
 		return arena_tool_number(optarg, 1, MAX_COUNT, &opts.count);
 	case 'h':
 		usage(stdout);
-		exit(0);
+		exit(arena_tool_end(TOOL_OK));
 	case 'i':
 		return run_seconds(optarg, &opts.interval);
 	case 'j':
@@ -163,7 +165,8 @@ static void print_report(void)
 	       cache->added, cache->evicted, cache->entries, used_kib(), opts.kib);
 	picture_print(bpf_map__fd(skel->maps.arena));
 
-	printf("%8s %8s %-15s %s\n", "OPENED", "AGO(s)", "BY", "PATH");
+	printf("%8s %8s %-15s %s\n", "OPENED", "AGO(s)", "BY",
+	       "PATH (all processes of the system, as each sees it)");
 	for (__u32 i = 0; i < cache->nr_rows; i++) {
 		const struct entry *entry = cache->row[i];
 		char comm[17] = {}, path[sizeof(__u64) * PATH_WORDS + 1] = {};
@@ -219,7 +222,7 @@ static bool report(void)
 	else
 		print_report();
 	release_rows();
-	return !fflush(stdout) && ok;
+	return !fflush(stdout) && !ferror(stdout) && ok;
 }
 
 /* --- watching */
@@ -292,6 +295,7 @@ int main(int argc, char **argv)
 {
 	int status;
 
+	setlocale(LC_CTYPE, "");
 	if (!parse_options(argc, argv))
 		return TOOL_USAGE;
 	status = arena_tool_check(0);
@@ -305,5 +309,5 @@ int main(int argc, char **argv)
 	else
 		status = opts.argv ? watch_command() : !watch(-1);
 	arena_heap_bpf__destroy(skel);
-	return status;
+	return arena_tool_end(status);
 }

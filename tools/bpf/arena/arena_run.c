@@ -2,7 +2,9 @@
 #include <err.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -69,6 +71,34 @@ int run_fd(pid_t pid)
 	if (fd < 0)
 		warn("process %d", pid);
 	return fd;
+}
+
+/* In how many PID namespaces has a process a number, from that of /proc on? */
+static int count_numbers(int fd)
+{
+	char line[256];
+	int numbers = 0;
+	FILE *info;
+
+	snprintf(line, sizeof(line), "/proc/self/fdinfo/%d", fd);
+	info = fopen(line, "r");
+	if (!info)
+		return 0;
+	while (fgets(line, sizeof(line), info))
+		if (!strncmp(line, "NSpid:", 6))
+			for (char *c = line; *c; c++)
+				numbers += *c == '\t';
+	fclose(info);
+	return numbers;
+}
+
+bool run_is_below(int fd)
+{
+	int self = run_fd(getpid());
+	bool below = count_numbers(fd) > count_numbers(self);
+
+	close(self);
+	return below;
 }
 
 int run_end(pid_t pid)

@@ -32,6 +32,12 @@ void run_go(void);
 int run_fd(pid_t pid);
 
 /**
+ * run_is_below() - is a process in a PID namespace below ours?
+ * @fd: from run_fd()
+ */
+bool run_is_below(int fd);
+
+/**
  * run_end() - end a child that has not ended, and wait for it
  * @pid: the child
  *

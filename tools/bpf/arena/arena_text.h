@@ -7,7 +7,9 @@
 
 /**
  * text_printable() - what can do no harm to a terminal
- * @text: the text, in which control characters become question marks
+ * @text: the text, of any bytes. What is not UTF-8 in it, and what a terminal obeys
+ *        or reads in another order, becomes a question mark; without a locale of
+ *        UTF-8 (setlocale()) all that is not ASCII.
  *
  * Return: @text
  */
@@ -30,7 +32,8 @@ void json_end(json_writer_t *json);
  * json_text_field() - a text that may hold any bytes but 0
  * @json: the writer
  * @name: the field's
- * @text: the text; what is not UTF-8 in it becomes U+FFFD, byte by byte
+ * @text: the text; what is not UTF-8 in it becomes U+FFFD, byte by byte, and what
+ *        could do harm to a terminal is escaped
  */
 void json_text_field(json_writer_t *json, const char *name, const char *text);
 

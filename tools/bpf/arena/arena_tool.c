@@ -161,3 +161,18 @@ unsigned long long arena_tool_memory(int map_fd)
 	fclose(info);
 	return bytes;
 }
+
+/**
+ * arena_tool_end() - What to exit with, after all that was said.
+ * @status: what it is if standard output took everything
+ *
+ * Return: @status, or TOOL_FAILED for TOOL_OK if something could not be written,
+ * which is said then.
+ */
+int arena_tool_end(int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	warnx("cannot write to standard output");
+	return status ?: TOOL_FAILED;
+}

@@ -23,5 +23,6 @@ int arena_tool_signals(void);
 bool arena_tool_number(const char *text, unsigned long min, unsigned long max,
 		       unsigned long *number);
 unsigned long long arena_tool_memory(int map_fd);
+int arena_tool_end(int status);
 
 #endif /* __ARENA_TOOL_H */

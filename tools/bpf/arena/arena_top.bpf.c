@@ -30,6 +30,7 @@ struct task_struct {
 } __attribute__((preserve_access_index));
 
 #define TS_COMPAT	0x0002	/* a system call of 32 bits */
+#define NOBODY		0	/* no process's number */
 
 /* A thread that is watched. */
 struct thread {
@@ -200,13 +201,25 @@ static __u32 normal_nr(struct task_struct *task, __u64 nr)
 	return task->thread_info.status & TS_COMPAT ? NR_COMPAT + nr : nr;
 }
 
+/* This process's number for who watches, or NOBODY: it is in another namespace. */
+static __u32 current_pid(void)
+{
+	struct bpf_pidns_info ns = {};
+
+	if (!top.ns_ino)
+		return bpf_get_current_pid_tgid() >> 32;
+	if (bpf_get_ns_current_pid_tgid(top.ns_dev, top.ns_ino, &ns, sizeof(ns)))
+		return NOBODY;
+	return ns.tgid;
+}
+
 SEC("tp_btf/sys_enter")
 int BPF_PROG(enter, struct pt_regs *regs, long nr)
 {
-	__u32 pid = bpf_get_current_pid_tgid() >> 32;
 	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 pid = current_pid();
 	struct thread *thread;
-	int watched = top.everybody || pid == top.target;
+	int watched = pid != NOBODY && (top.everybody || pid == top.target);
 
 	if (pid == top.self && nr == top.nr_bpf)
 		top.bpf_calls++;
@@ -229,13 +242,15 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(leave, struct pt_regs *regs, long ret)
 {
 	__u64 end = bpf_ktime_get_ns();
-	__u32 pid = bpf_get_current_pid_tgid() >> 32;
 	struct thread *thread;
+	__u32 pid;
 
 	thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
 	if (!thread || !thread->start)
 		return 0;
-	count(pid, thread->nr, end - thread->start);
+	pid = current_pid();
+	if (pid != NOBODY)
+		count(pid, thread->nr, end - thread->start);
 	thread->start = 0;
 	return 0;
 }

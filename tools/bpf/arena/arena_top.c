@@ -6,12 +6,15 @@
  */
 #include <err.h>
 #include <getopt.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <termios.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
@@ -26,6 +29,7 @@
 #define PID_MAX		4194304
 #define MAX_ROWS	65536
 #define ALL_ROWS	1000000
+#define INIT_PID_NS	0xeffffffcU	/* PROC_PID_INIT_INO */
 
 /* Several processes that do something with real files. */
 static const char workload[] =
@@ -88,7 +92,8 @@ static void usage(FILE *out)
 		"Usage: arena-top [OPTION]... [-p PID | [--] COMMAND [ARG]...]\n"
 		"\n"
 		"Counts and times the system calls of COMMAND, or of the process PID, and of all\n"
-		"processes they start, or of the whole system, in a BPF arena.\n"
+		"processes they start, or of the whole system, in a BPF arena. In a PID namespace\n"
+		"(a container) those of this namespace are counted, by their numbers in it.\n"
 		"\n"
 		"  -p, --pid PID        watch this process until it ends\n"
 		"  -i, --interval SECS  print what happened in each so many seconds; without it,\n"
@@ -137,7 +142,7 @@ static bool parse_option(int opt)
 		return true;
 	case 'h':
 		usage(stdout);
-		exit(0);
+		exit(arena_tool_end(TOOL_OK));
 	case 'i':
 		return run_seconds(optarg, &opts.interval);
 	case 'j':
@@ -504,7 +509,7 @@ static bool show(struct totals *totals)
 	else
 		print_table(table, totals, seconds);
 	empty_table(table);
-	return !fflush(stdout);
+	return !fflush(stdout) && !ferror(stdout);
 }
 
 static void raw_keys(void)
@@ -676,10 +681,31 @@ static int watch_running(struct totals *totals)
 		ended = run_fd(opts.pid);
 		if (ended < 0)
 			return TOOL_FAILED;
+		if (top->ns_ino && run_is_below(ended)) {
+			warnx("process %d is in a PID namespace below this one: watch it from there, or from the initial one",
+			      opts.pid);
+			return TOOL_FAILED;
+		}
 	}
 	WRITE_ONCE(top->target, opts.pid);
 	WRITE_ONCE(top->everybody, !opts.pid);
 	return !watch(ended, totals);
+}
+
+/* What a process's number means depends on who asks. */
+static bool find_namespace(void)
+{
+	struct stat ns;
+
+	if (stat("/proc/self/ns/pid", &ns)) {
+		warn("/proc/self/ns/pid");
+		return false;
+	}
+	if (ns.st_ino != INIT_PID_NS) {
+		top->ns_dev = (__u64)major(ns.st_dev) << 20 | minor(ns.st_dev);
+		top->ns_ino = ns.st_ino;
+	}
+	return true;
 }
 
 static bool load_programs(void)
@@ -692,6 +718,8 @@ static bool load_programs(void)
 		return false;
 	}
 	top = &skel->arena->top;
+	if (!find_namespace())
+		return false;
 	top->self = getpid();
 	top->nr_bpf = SYS_bpf;
 	top->max_rows = opts.max_rows;
@@ -712,6 +740,7 @@ int main(int argc, char **argv)
 	struct totals totals = {};
 	int status;
 
+	setlocale(LC_CTYPE, "");
 	if (!parse_options(argc, argv))
 		return TOOL_USAGE;
 	status = arena_tool_check(0);
@@ -729,5 +758,5 @@ int main(int argc, char **argv)
 		status = TOOL_FAILED;
 	}
 	arena_top_bpf__destroy(skel);
-	return status;
+	return arena_tool_end(status);
 }

@@ -90,7 +90,9 @@ struct top {
 	__u32 now;
 	struct table table[2];
 
-	/* Set by user space. */
+	/* Set by user space; numbers of processes are those of its PID namespace. */
+	__u64 ns_dev;		/* the kernel's dev_t of that, */
+	__u64 ns_ino;		/* and its inode, or 0: it is the initial one */
 	__u32 everybody;	/* watch all processes */
 	__u32 target;		/* else this one, with its descendants */
 	__u32 self;		/* the process that watches */
