@@ -34,12 +34,13 @@
  *   mmap_lock
  *     map.freeze_mutex                   the arena's address is set once
  *     (allocation of pages: fs_reclaim)
- *       mapping.invalidate_lock          shared: a user fault, from look-up to
+ *       kmap.trim_lock                   parked pages, from leaving until they are free
+ *         mapping.invalidate_lock        shared: a user fault, from look-up to
  *                                        mapping; exclusive: a free that unmaps,
  *                                        and the trimming of parked pages
- *         mapping.i_mmap_rwsem, page table locks, in the core mm
+ *           mapping.i_mmap_rwsem, page table locks, in the core mm
  *
- * and never the other way round. Memory is never allocated under the invalidate lock:
+ * and never the other way round. Memory is never allocated under the last three:
  * a program may be called in reclaim, and free pages there. What is more, a task in
  * reclaim (PF_MEMALLOC) does not take it, and gets pages from the stock only, or it
  * would have them from the reserves and in excess of the cgroup's limit.

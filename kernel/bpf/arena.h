@@ -31,6 +31,8 @@ struct bpf_map;
  * @tables: the page table of each block, or NULL
  * @held: a bit for each block in which a page was ever held
  * @parked: a bit for each block that may have parked pages
+ * @trim_lock: held from before parked pages leave until they are free; outside of the
+ *	invalidate lock
  */
 struct arena_kmap {
 	struct vm_struct *area;
@@ -43,6 +45,7 @@ struct arena_kmap {
 	pte_t **tables;
 	unsigned long *held;
 	unsigned long *parked;
+	struct mutex trim_lock;	/* outside of the invalidate lock */
 };
 
 /**

@@ -212,6 +212,7 @@ int arena_kmap_init(struct arena_kmap *kmap, void *mem, u32 max_pages)
 
 	BUILD_BUG_ON(PMD_SIZE < GUARD_MIN);
 
+	mutex_init(&kmap->trim_lock);
 	kmap->nr_blocks = blocks;
 	kmap->tables = mem;
 	kmap->held = mem + blocks * sizeof(*kmap->tables);
@@ -263,20 +264,22 @@ static void collect_page(struct arena_kmap *kmap, unsigned long pfn,
 	list_add(&pfn_to_page(pfn)->lru, pages);
 }
 
+/* Returns how many pages are free now: those that somebody has pinned are not. */
 static u32 free_pages_of(struct list_head *pages)
 {
 	struct page *page, *next;
-	u32 n = 0;
+	u32 n = 0, freed = 0;
 
 	list_for_each_entry_safe(page, next, pages, lru) {
 		list_del(&page->lru);
+		freed += page_ref_count(page) == 1;
 		put_page(page);
 		if (!(++n % BLOCK_PAGES))
 			cond_resched();
 	}
 	vmalloc_account_pages(-(long)n);
 
-	return n;
+	return freed;
 }
 
 /* The block has been held: it has a page table. */
@@ -455,10 +458,13 @@ static inline int claim_parked(pte_t *ptep)
 	while (state == ARENA_PTE_PARKED || state == ARENA_PTE_STALE) {
 		unsigned long pfn = held_pfn(pte);
 
-		if (is_pinned(pfn_to_page(pfn)))
-			return -EAGAIN;
-		if (change_pte(ptep, pte, make_pte(ARENA_PTE_CLAIMED, pfn)))
+		if (is_pinned(pfn_to_page(pfn))) {
+			/* Or it has left meanwhile, and is somebody else's */
+			if (pte_same(read_pte(ptep), pte))
+				return -EAGAIN;
+		} else if (change_pte(ptep, pte, make_pte(ARENA_PTE_CLAIMED, pfn))) {
 			return 1;
+		}
 		pte = read_pte(ptep);
 		state = pte_state(pte);
 	}
@@ -1019,7 +1025,7 @@ static u32 batch_end(const struct arena_kmap *kmap, u32 first)
  * Also takes parked pages from user space, where arena_kmap_park() left them.
  *
  * Context: Process context, but not in reclaim. May sleep.
- * Return: how many pages have gone.
+ * Return: how many pages have gone, but for those that somebody else holds yet.
  */
 u32 arena_kmap_trim(struct arena_kmap *kmap, struct address_space *mapping,
 		    bool all, u32 want, void (*give)(struct arena_kmap *kmap, u32 idx))
@@ -1028,6 +1034,8 @@ u32 arena_kmap_trim(struct arena_kmap *kmap, struct address_space *mapping,
 	LIST_HEAD(pages);
 
 	while (freed < want && block < kmap->nr_blocks) {
+		/* Who finds nothing here shall have what another one has found, freed */
+		mutex_lock(&kmap->trim_lock);
 		filemap_invalidate_lock(mapping);
 		/* Only with the lock: while a block is reaped, it does not seem to be parked */
 		block = find_next_bit(kmap->parked, kmap->nr_blocks, block);
@@ -1039,6 +1047,7 @@ u32 arena_kmap_trim(struct arena_kmap *kmap, struct address_space *mapping,
 		}
 		filemap_invalidate_unlock(mapping);
 		freed += free_pages_of(&pages);
+		mutex_unlock(&kmap->trim_lock);
 		cond_resched();
 	}
 

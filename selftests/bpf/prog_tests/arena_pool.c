@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/uio.h>
 #include "arena_insn.h"
 #include "arena_system.h"
@@ -374,9 +375,173 @@ static void nothing_but_pinned(void)
 	arena_ops_close(&env);
 }
 
+/*
+ * Parked pages give way to new ones, at the limit of the cgroup.
+ */
+
+#define BLOCK		512U	/* pages of a page table */
+#define PIPED		20U	/* in each of the first blocks */
+#define PIPED_BLOCKS	4U
+#define PARKED		(4 * BLOCK)
+#define FIRST_PARKED	(8 * BLOCK)
+#define FIRST_NEW	(16 * BLOCK)
+#define PIN_ROUNDS	3	/* the worker, coming by between, hides the fault */
+#define TOUCHERS	4
+#define TOUCH_ROUNDS	50
+
+static struct {
+	struct arena_ops_env env;
+	struct arena_fault_saved saved;
+	pthread_barrier_t barrier;
+	__u32 next;
+	bool stop;
+	__u32 failed;
+} limit;
+
+static bool limit_open(void)
+{
+	if (!arena_ops_open_in(&limit.env, CGROUP, 32 * BLOCK, 0, ARENA_ADDR))
+		return false;
+	arena_fault_catch(&limit.saved);
+	return true;
+}
+
+static void limit_close(void)
+{
+	arena_fault_restore(&limit.saved);
+	arena_cgroup_unlimit(CGROUP);
+	arena_ops_close_in(&limit.env, CGROUP);
+}
+
+/* A touch of a new page: from @next on until there is none, and none a little later */
+static void fill_up(void)
+{
+	int tries;
+
+	for (tries = 0; tries < 10; tries++) {
+		while (!arena_poke(arena_ops_page(&limit.env, limit.next), 1))
+			limit.next++;
+		usleep(100 * 1000);
+	}
+}
+
+/* Without a look at what is mapped: the pages stay, parked. */
+static void park(__u32 first, __u32 cnt)
+{
+	limit.env.atomic = true;
+	arena_ops_free(&limit.env, arena_ops_page(&limit.env, first), cnt);
+	limit.env.atomic = false;
+}
+
+static bool pipe_blocks(int p[2])
+{
+	struct iovec iov[PIPED_BLOCKS];
+	__u32 i, page;
+
+	for (i = 0; i < PIPED_BLOCKS; i++) {
+		iov[i].iov_base = arena_ops_page(&limit.env, i * BLOCK);
+		iov[i].iov_len = PIPED * limit.env.page;
+		for (page = 0; page < PIPED; page++)
+			arena_poke(arena_ops_page(&limit.env, i * BLOCK + page), 1);
+	}
+	return ASSERT_GE(fcntl(p[1], F_SETPIPE_SZ, PIPE_BYTES), PIPE_BYTES, "pipe size") &&
+	       ASSERT_EQ(vmsplice(p[1], iov, PIPED_BLOCKS, 0),
+			 (ssize_t)(PIPED_BLOCKS * PIPED * limit.env.page), "vmsplice");
+}
+
+/* Trap: a page that is pinned when it leaves counts as free memory */
+static void parked_above_pinned(bool touch)
+{
+	void *addr;
+	int p[2];
+
+	if (!ASSERT_OK(pipe(p), "pipe"))
+		return;
+	if (!limit_open())
+		goto out;
+	if (pipe_blocks(p) &&
+	    ASSERT_PAGE(arena_ops_alloc(&limit.env, arena_ops_page(&limit.env, FIRST_PARKED),
+					PARKED), "alloc")) {
+		arena_cgroup_limit(CGROUP, 0);
+		limit.next = FIRST_NEW;
+		fill_up();
+		park(0, FIRST_PARKED + PARKED);
+		addr = arena_ops_page(&limit.env, limit.next);
+		if (touch)
+			ASSERT_EQ(arena_poke(addr, 1), 0, "touch");
+		else
+			ASSERT_EQ(arena_ops_alloc(&limit.env, addr, 1), addr, "alloc at the limit");
+	}
+	limit_close();
+out:
+	close(p[0]);
+	close(p[1]);
+}
+
+static void *limit_thread(void *arg)
+{
+	__u32 nr = (long)arg;
+
+	arena_run_on(0);
+	for (;;) {
+		pthread_barrier_wait(&limit.barrier);
+		if (limit.stop)
+			return NULL;
+		if (arena_poke(arena_ops_page(&limit.env, limit.next + nr), 1))
+			__sync_fetch_and_add(&limit.failed, 1);
+		pthread_barrier_wait(&limit.barrier);
+	}
+}
+
+static bool touch_all_at_once(void)
+{
+	struct arena_ops_env *env = &limit.env;
+
+	if (!ASSERT_PAGE(arena_ops_alloc(env, arena_ops_page(env, FIRST_PARKED), PARKED),
+			 "alloc"))
+		return false;
+	arena_cgroup_limit(CGROUP, 0);
+	limit.next = FIRST_NEW;
+	fill_up();
+	park(FIRST_PARKED, PARKED);
+	pthread_barrier_wait(&limit.barrier);
+	pthread_barrier_wait(&limit.barrier);
+	arena_cgroup_unlimit(CGROUP);
+	arena_ops_free(env, env->base, env->pages);
+	return true;
+}
+
+/* Trap: who finds no parked pages, as another one frees them, fails before they are free */
+static void parked_for_all(void)
+{
+	pthread_t threads[TOUCHERS];
+	int i, n, rounds = arena_times(TOUCH_ROUNDS);
+
+	if (!limit_open())
+		return;
+	limit.failed = 0;
+	limit.stop = false;
+	pthread_barrier_init(&limit.barrier, NULL, TOUCHERS + 1);
+	for (n = 0; n < TOUCHERS; n++)
+		if (!ASSERT_OK(pthread_create(&threads[n], NULL, limit_thread,
+					      (void *)(long)n), "thread"))
+			exit(1);	/* the others wait at the barrier */
+	for (i = 0; i < rounds && touch_all_at_once(); i++)
+		;
+	limit.stop = true;
+	pthread_barrier_wait(&limit.barrier);
+	for (i = 0; i < n; i++)
+		pthread_join(threads[i], NULL);
+	ASSERT_EQ(limit.failed, 0, "touches that failed");
+	limit_close();
+}
+
 /* Measures what all workers do: not beside other tests. */
 void serial_test_arena_pool(void)
 {
+	bool on;
+	int i;
+
 	if (test__start_subtest("first_page"))
 		first_page();
 	if (test__start_subtest("all_pages"))
@@ -395,4 +560,10 @@ void serial_test_arena_pool(void)
 		pinned_runs_atomic();
 	if (test__start_subtest("nothing_but_pinned"))
 		nothing_but_pinned();
+	for (i = 0, on = test__start_subtest("touch_above_pinned"); on && i < PIN_ROUNDS; i++)
+		parked_above_pinned(true);
+	for (i = 0, on = test__start_subtest("alloc_above_pinned"); on && i < PIN_ROUNDS; i++)
+		parked_above_pinned(false);
+	if (test__start_subtest("parked_for_all"))
+		parked_for_all();
 }
