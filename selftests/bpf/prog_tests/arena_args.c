@@ -6,6 +6,7 @@
 
 /* What in_place() of progs/arena_args.c is to call. */
 static int place;
+static __u32 flags;
 
 /* Loads one program of progs/arena_args.c; the verifier's words are in arena_log. */
 static struct arena_args *load(const char *name, int err)
@@ -20,6 +21,7 @@ static struct arena_args *load(const char *name, int err)
 	if (!ASSERT_OK_PTR(prog, name))
 		goto fail;
 	bpf_program__set_autoload(prog, true);
+	bpf_program__set_flags(prog, flags);
 	skel->rodata->place = place;
 	arena_log[0] = 0;
 	bpf_program__set_log_buf(prog, arena_log, sizeof(arena_log));
@@ -102,6 +104,17 @@ static void wrong_parameters(void)
 		"Global function pointer_result() doesn't return scalar.");
 }
 
+/* Bug: arguments of global functions had no marks of being read (6.1) */
+static void read_by_call(void)
+{
+	flags = BPF_F_TEST_RND_HI32;
+	returns_0("half_number");
+	flags = BPF_F_TEST_STATE_FREQ;
+	refused("number_or_pointer", -EINVAL, "R1 is not a scalar");
+	refused("pointer_or_number", -EINVAL, "R1 type=scalar expected=fp");
+	flags = 0;
+}
+
 static void map_fields(void)
 {
 	struct bpf_map_info info = {};
@@ -145,6 +158,7 @@ static const struct arena_subtest subtests[] = {
 	{ "wrong_in_place", wrong_in_place },
 	{ "wrong_pointers", wrong_pointers },
 	{ "wrong_parameters", wrong_parameters },
+	{ "read_by_call", read_by_call },
 	{ "kfuncs_global", kfuncs_global },
 	{ "kfuncs_static", kfuncs_static },
 	{ "map_fields", map_fields },

@@ -434,4 +434,70 @@ int map_member(void *ctx)
 	return p ? 0 : 2;
 }
 
+/* What a call of a global function takes is read there, and nowhere else. */
+__u64 kept_number;
+
+__noinline __u64 keep_number(__u64 n)
+{
+	kept_number = n;
+	return n;
+}
+
+__noinline long keep_memory(long *p)
+{
+	return p ? *p : 0;
+}
+
+/* The upper half of R1 may be anything before it is extended. */
+SEC("?syscall")
+__attribute__((naked)) int half_number(void)
+{
+	asm (
+	"call 7;"	/* bpf_get_prandom_u32() */
+	"r6 = r0;"
+	"w1 = w6;"
+	"call keep_number;"
+	"r0 >>= 32;"
+	"exit;"
+	);
+}
+
+/* On the way that comes second, R1 is not what the function takes. */
+SEC("?syscall")
+__attribute__((naked)) int number_or_pointer(void)
+{
+	asm (
+	"call 7;"	/* bpf_get_prandom_u32() */
+	"r6 = r0;"
+	"if r6 != 0x1234567 goto 1f;"
+	"r1 = 7;"
+	"goto 2f;"
+	"1: r1 = r10;"
+	"2: r0 = 0;"
+	"call keep_number;"
+	"r0 = 0;"
+	"exit;"
+	);
+}
+
+SEC("?syscall")
+__attribute__((naked)) int pointer_or_number(void)
+{
+	asm (
+	"r1 = 0;"
+	"*(u64 *)(r10 - 8) = r1;"
+	"call 7;"	/* bpf_get_prandom_u32() */
+	"r6 = r0;"
+	"if r6 != 0x1234567 goto 1f;"
+	"r1 = r10;"
+	"r1 += -8;"
+	"goto 2f;"
+	"1: r1 = 0x41414141;"
+	"2: r0 = 0;"
+	"call keep_memory;"
+	"r0 = 0;"
+	"exit;"
+	);
+}
+
 char _license[] SEC("license") = "GPL";
