@@ -10,8 +10,9 @@ set -eu
 
 packages="
 	bc binutils-dev bison busybox-static ccache cpio dwarves flex gcc git
-	kmod libc6-dev libcap-dev libelf-dev libmemcached-tools libssl-dev make perl
-	python3-git python3-minimal python3-ply qemu-system-x86 quilt rsync shellcheck sparse strace
+	kmod libc6-dev libcache-memcached-perl libcap-dev libelf-dev libmemcached-tools libssl-dev
+	make memcached perl python3-git python3-minimal python3-ply python3-pylibmc
+	python3-pymemcache qemu-system-x86 quilt rsync shellcheck sparse strace
 	util-linux xz-utils zlib1g-dev $*"
 [ -n "${CLANG:-}" ] || packages="$packages clang-19 lld-19 llvm-19"
 [ -n "${CLANG_OLD:-}" ] || packages="$packages clang-14 libclang-rt-14-dev"

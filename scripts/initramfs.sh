@@ -4,8 +4,8 @@
 # usage: initramfs.sh OUTPUT [FILE]...
 #
 # Makes the guest's root file system: busybox, strace, and in /bpf the FILEs, the
-# scripts of scripts/guest and libmemcached's clients, with the shared libraries
-# they need.
+# scripts of scripts/guest, memcached and libmemcached's clients, with the shared
+# libraries they need.
 
 set -eu
 
@@ -43,11 +43,11 @@ busybox --list | grep -vx busybox | while read -r applet; do
 done
 cp "$(command -v strace)" "$root/bin/"
 # Debian calls memcapable memccapable; the one here calls that.
-for client in memccapable memccat memccp memcstat memcslap; do
-	if program=$(command -v $client); then
-		cp "$program" "$root/bpf/"
+for program in memccapable memccat memccp memcstat memcslap memcached; do
+	if file=$(command -v $program); then
+		cp "$file" "$root/bpf/"
 	else
-		echo "initramfs.sh: no $client: needs libmemcached-tools" >&2
+		echo "initramfs.sh: no $program: needs libmemcached-tools, memcached" >&2
 	fi
 done
 [ $# -eq 0 ] || cp "$@" "$root/bpf/"

@@ -365,7 +365,8 @@ static __always_inline int read_udp(struct xdp_md *ctx, struct udphdr *udp, void
 
 	if ((void *)(udp + 1) > end || udp->dest != listen_on.port)
 		return -1;
-	if (bpf_ntohs(udp->len) != len || !udp->source)
+	/* From a server's port come answers: who answers them may go on for ever. */
+	if (bpf_ntohs(udp->len) != len || !udp->source || udp->source == udp->dest)
 		return XDP_MALFORMED;
 	len -= sizeof(*udp);
 	if (len < REQUEST_MIN || len > REQUEST_MAX)

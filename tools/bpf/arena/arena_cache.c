@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -37,14 +38,16 @@
 #include "arena_cache.skel.h"
 
 #define MIB		(1024 * 1024UL)
-#define CONNECTIONS	1000
+#define OTHER_FILES	64		/* that are open, besides connections */
 #define READ_SIZE	65536
+#define REST		1000		/* ms: then the listener looks whether it can go on */
+#define LINGER_MAX	(4 << 20)	/* bytes read after the end, and thrown away */
 #define DATAGRAMS	64		/* read in a row */
 #define IP_UDP_HEADERS	48		/* of IPv6, the longer ones */
 
 struct options {
 	const char *address;
-	unsigned long tcp_port, udp_port, mib;
+	unsigned long tcp_port, udp_port, mib, connections;
 	const char *interface[CACHE_INTERFACES];
 	int interfaces;
 	bool json, verbose;
@@ -54,7 +57,10 @@ struct connection {
 	int fd;
 	struct session session;
 	size_t sent;			/* of its output */
+	size_t lingered;		/* bytes that came after the end */
 	bool full;			/* waits for room to send */
+	bool at_eof;
+	bool ended;			/* nothing is sent any more */
 };
 
 static struct options opts = {
@@ -62,12 +68,15 @@ static struct options opts = {
 	.tcp_port = CACHE_PORT,
 	.udp_port = CACHE_PORT,
 	.mib = 64,
+	.connections = 1024,
 };
 
 static struct arena_cache_bpf *skel;
 static struct bpf_link *links[CACHE_INTERFACES];
 static int epoll_fd, tcp_fd = -1, udp_fd = -1, signal_fd;
-static __u64 begin, connections, total_connections, udp_requests;
+static __u64 begin, connections, total_connections, udp_requests, udp_ignored, rests;
+static __u64 rest_end;
+static bool resting;
 static __u64 paths_before[XDP_PATHS];
 
 static const char * const path_names[XDP_PATHS] = {
@@ -94,6 +103,8 @@ static void usage(FILE *out)
 		"  -U, --udp-port PORT        UDP port (11211); 0: no UDP\n"
 		"  -l, --listen ADDRESS       listen there (127.0.0.1); 0.0.0.0 or ::, anywhere\n"
 		"  -m, --memory-limit MIB     memory for items and table, from 2 to 4095 (64)\n"
+		"  -c, --conn-limit NUMBER    connections at a time (1024); the limit of open files\n"
+		"                             is raised to that\n"
 		"  -i, --interface INTERFACE  attach the XDP program there; may be repeated\n"
 		"  -j, --json                 print the statistics as JSON at the end\n"
 		"  -v, --verbose              say who comes and goes\n"
@@ -109,6 +120,7 @@ static void usage(FILE *out)
 static bool parse_options(int argc, char **argv)
 {
 	static const struct option longopts[] = {
+		{ "conn-limit", required_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "interface", required_argument, NULL, 'i' },
 		{ "json", no_argument, NULL, 'j' },
@@ -121,8 +133,12 @@ static bool parse_options(int argc, char **argv)
 	};
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "hi:jl:m:p:U:v", longopts, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "c:hi:jl:m:p:U:v", longopts, NULL)) != -1) {
 		switch (opt) {
+		case 'c':
+			if (!arena_tool_number(optarg, 1, 1000000, &opts.connections))
+				return false;
+			break;
 		case 'h':
 			usage(stdout);
 			exit(TOOL_OK);
@@ -413,6 +429,14 @@ static bool open_sockets(const struct addrinfo *where)
 	return true;
 }
 
+static void watch_listener(bool on)
+{
+	struct epoll_event event = { .events = on ? EPOLLIN : 0, .data.ptr = &tcp_fd };
+
+	resting = !on;
+	epoll_ctl(epoll_fd, EPOLL_CTL_MOD, tcp_fd, &event);
+}
+
 static void close_connection(struct connection *conn)
 {
 	if (opts.verbose)
@@ -421,6 +445,8 @@ static void close_connection(struct connection *conn)
 	proto_free(&conn->session);
 	free(conn);
 	connections--;
+	if (resting)
+		watch_listener(true);
 }
 
 /* Returns false if the connection is to end. */
@@ -457,40 +483,88 @@ static bool read_input(struct connection *conn)
 	if (got < 0)
 		return errno == EAGAIN || errno == EINTR;
 	in->len += got;
-	return got;
+	conn->at_eof = !got;
+	return true;
+}
+
+/*
+ * All is sent, but not yet received. If the connection was closed while there is input
+ * that nobody has read, it would be reset, and what is on its way would be lost.
+ */
+static bool linger(struct connection *conn)
+{
+	static char waste[READ_SIZE];
+	ssize_t got;
+
+	if (!conn->ended && (conn->at_eof || shutdown(conn->fd, SHUT_WR)))
+		return false;
+	conn->ended = true;
+	got = recv(conn->fd, waste, sizeof(waste), 0);
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR;
+	conn->lingered += got;
+	return got && conn->lingered < LINGER_MAX;
+}
+
+/* Answers what has come in, as far as there is room. Returns false after an error. */
+static bool answer(struct connection *conn)
+{
+	struct buffer *out = &conn->session.out;
+
+	for (;;) {
+		if (!send_output(conn))
+			return false;
+		if (out->len || conn->session.quit)
+			return true;
+		proto_run(&conn->session);
+		if (!out->len)
+			return true;
+	}
+}
+
+/* Returns false if the connection is to end. What was answered before is sent. */
+static bool serve_input(struct connection *conn)
+{
+	struct session *session = &conn->session;
+
+	if (conn->ended)
+		return linger(conn);
+	if (!session->out.len && !read_input(conn))
+		return false;
+	if (!answer(conn))
+		return false;
+	if (!session->out.len && (session->quit || conn->at_eof))
+		return linger(conn);
+	return true;
 }
 
 /* Who does not take the answers is not listened to. */
 static void serve_connection(struct connection *conn)
 {
-	struct buffer *out = &conn->session.out;
 	struct epoll_event event = { .data.ptr = conn };
-	bool full, go_on = true;
+	bool full;
 
-	if (!out->len)
-		go_on = read_input(conn);
-	while (go_on) {
-		if (!out->len)
-			go_on = proto_run(&conn->session);
-		if (!out->len)
-			break;
-		if (!send_output(conn)) {
-			go_on = false;
-			break;
-		}
-		if (out->len)
-			break;
-	}
-	if (!go_on) {
+	if (!serve_input(conn)) {
 		close_connection(conn);
 		return;
 	}
-	full = out->len;
+	full = conn->session.out.len;
 	if (full == conn->full)
 		return;
 	conn->full = full;
 	event.events = full ? EPOLLOUT : EPOLLIN;
 	epoll_ctl(epoll_fd, EPOLL_CTL_MOD, conn->fd, &event);
+}
+
+/*
+ * Who waits to be accepted makes the listener readable. As long as that cannot be done it
+ * is not watched: until a connection is closed, or, as others may close files, a while.
+ */
+static void rest(void)
+{
+	rests++;
+	rest_end = store_now() + REST * 1000000ULL;
+	watch_listener(false);
 }
 
 static void accept_connection(void)
@@ -500,9 +574,12 @@ static void accept_connection(void)
 	struct connection *conn;
 	int one = 1;
 
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			rest();
 		return;
-	conn = connections < CONNECTIONS ? calloc(1, sizeof(*conn)) : NULL;
+	}
+	conn = connections < opts.connections ? calloc(1, sizeof(*conn)) : NULL;
 	if (!conn) {
 		send(fd, full, sizeof(full) - 1, MSG_NOSIGNAL);
 		close(fd);
@@ -520,16 +597,16 @@ static void accept_connection(void)
 
 /* In as many datagrams as it takes. */
 static void send_datagrams(const struct sockaddr_storage *to, socklen_t to_len, __u16 id,
-			   const struct buffer *out)
+			   const char *text, size_t ntext)
 {
 	size_t most = CACHE_DATAGRAM - sizeof(struct cache_frame);
-	size_t total = (out->len + most - 1) / most, seq, len;
+	size_t total = (ntext + most - 1) / most, seq, len;
 
 	for (seq = 0; seq < total; seq++) {
 		struct cache_frame frame = { id, htons(seq), htons(total), 0 };
 		struct iovec iov[2] = {
 			{ &frame, sizeof(frame) },
-			{ out->data + seq * most, 0 },
+			{ (void *)text + seq * most, 0 },
 		};
 		struct msghdr msg = {
 			.msg_name = (void *)to,
@@ -538,7 +615,7 @@ static void send_datagrams(const struct sockaddr_storage *to, socklen_t to_len, 
 			.msg_iovlen = 2,
 		};
 
-		len = out->len - seq * most;
+		len = ntext - seq * most;
 		iov[1].iov_len = len < most ? len : most;
 		/* UDP: what cannot be sent is lost. */
 		if (sendmsg(udp_fd, &msg, MSG_NOSIGNAL) < 0)
@@ -546,8 +623,36 @@ static void send_datagrams(const struct sockaddr_storage *to, socklen_t to_len, 
 	}
 }
 
+/* From one server's port to another's go answers only, or what is made to look like it. */
+static bool from_server(const struct sockaddr_storage *from)
+{
+	/* At the same place in both families. */
+	return ((const struct sockaddr_in *)from)->sin_port == htons(opts.udp_port);
+}
+
+static void answer_datagram(struct session *session, const char *packet, size_t len)
+{
+	session->datagram = true;
+	session->in.len = 0;
+	session->out.len = 0;
+	if (!buffer_reserve(&session->in, len))
+		return;
+	memcpy(session->in.data, packet, len);
+	session->in.len = len;
+	udp_requests++;
+	proto_run(session);
+	udp_ignored += !session->out.len && session->quit;
+	/* What is not complete never will be. */
+	session->need = 0;
+	session->skip = 0;
+	session->scanned = 0;
+	session->resume = 0;
+	session->quit = false;
+}
+
 static bool serve_datagram(void)
 {
+	static const char refusal[] = "SERVER_ERROR multi-packet request not supported\r\n";
 	static struct session session;
 	static char packet[READ_SIZE];
 	const size_t head = sizeof(struct cache_frame);
@@ -559,28 +664,17 @@ static bool serve_datagram(void)
 	got = recvfrom(udp_fd, packet, sizeof(packet), 0, (void *)&from, &from_len);
 	if (got < 0)
 		return false;
-	if (got < (ssize_t)head)
+	if (got < (ssize_t)head || from_server(&from)) {
+		udp_ignored++;
 		return true;
-	memcpy(&frame, packet, head);
-	session.in.len = 0;
-	session.out.len = 0;
-	if (!buffer_reserve(&session.in, got) || !buffer_reserve(&session.out, 128))
-		return true;
-	if (frame.total != htons(1)) {
-		session.out.len = sprintf(session.out.data,
-					  "SERVER_ERROR multi-packet request not supported\r\n");
-	} else {
-		memcpy(session.in.data, packet + head, got - head);
-		session.in.len = got - head;
-		udp_requests++;
-		proto_run(&session);
 	}
-	send_datagrams(&from, from_len, frame.id, &session.out);
-	/* What is not complete never will be. */
-	session.need = 0;
-	session.skip = 0;
-	session.resume = 0;
-	session.quit = false;
+	memcpy(&frame, packet, head);
+	if (frame.total != htons(1)) {
+		send_datagrams(&from, from_len, frame.id, refusal, sizeof(refusal) - 1);
+		return true;
+	}
+	answer_datagram(&session, packet + head, got - head);
+	send_datagrams(&from, from_len, frame.id, session.out.data, session.out.len);
 	return true;
 }
 
@@ -594,7 +688,8 @@ void server_stats(struct session *session)
 	proto_stat(session, "threads", 1);
 	proto_stat(session, "curr_connections", connections);
 	proto_stat(session, "total_connections", total_connections);
-	proto_stat(session, "max_connections", CONNECTIONS);
+	proto_stat(session, "max_connections", opts.connections);
+	proto_stat(session, "listen_disabled_num", rests);
 	proto_stat(session, "limit_maxbytes", opts.mib * MIB);
 	proto_stat(session, "arena_bytes", arena_tool_memory(bpf_map__fd(skel->maps.arena)));
 	/* A miss is the server's in any case. */
@@ -602,6 +697,7 @@ void server_stats(struct session *session)
 	proto_stat(session, "get_hits", hits);
 	proto_stat(session, "get_misses", proto_stats.get_misses);
 	proto_stat(session, "udp_server", udp_requests);
+	proto_stat(session, "udp_ignored", udp_ignored);
 	for (int i = 0; i < XDP_PATHS; i++)
 		proto_stat(session, path_names[i], READ_ONCE(paths[i]) - paths_before[i]);
 }
@@ -612,6 +708,8 @@ void server_stats_reset(void)
 		paths_before[i] = READ_ONCE(skel->arena->cache.paths[i]);
 	total_connections = 0;
 	udp_requests = 0;
+	udp_ignored = 0;
+	rests = 0;
 }
 
 /* What a client would be told, as JSON. */
@@ -661,11 +759,13 @@ static int serve(void)
 	int n, i;
 
 	for (;;) {
-		n = epoll_wait(epoll_fd, events, 64, -1);
+		n = epoll_wait(epoll_fd, events, 64, resting ? REST : -1);
 		if (n < 0 && errno != EINTR) {
 			warn("epoll_wait");
 			return TOOL_FAILED;
 		}
+		if (resting && store_now() >= rest_end)
+			watch_listener(true);
 		for (i = 0; i < n; i++) {
 			void *what = events[i].data.ptr;
 
@@ -682,10 +782,31 @@ static int serve(void)
 	}
 }
 
+/* A connection is an open file. */
+static bool raise_limit(void)
+{
+	rlim_t files = opts.connections + OTHER_FILES;
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur >= files)
+		return true;
+	limit.rlim_cur = files;
+	if (limit.rlim_max < files)
+		limit.rlim_max = files;
+	if (!setrlimit(RLIMIT_NOFILE, &limit))
+		return true;
+	warn("cannot have %lu connections, which -c asks for", opts.connections);
+	return false;
+}
+
 static bool start(void)
 {
-	struct addrinfo *where = resolve();
+	struct addrinfo *where;
 
+	if (!raise_limit())
+		return false;
+	where = resolve();
 	if (!where)
 		return false;
 	begin = store_now();

@@ -22,7 +22,9 @@ struct session {
 	size_t taken;		/* of in: what has been dealt with */
 	size_t need;		/* of in after that, for the command to be complete */
 	size_t skip;		/* of in: data of a command that was refused */
+	size_t scanned;		/* of in after taken: there is no end of a line */
 	size_t resume;		/* where in its line a get goes on */
+	bool datagram;		/* came over UDP */
 	bool noreply;
 	bool quit;
 };
@@ -42,7 +44,7 @@ extern struct proto_stats proto_stats;
 
 bool buffer_reserve(struct buffer *buffer, size_t more);
 void buffer_free(struct buffer *buffer);
-bool proto_run(struct session *session);
+void proto_run(struct session *session);
 void proto_free(struct session *session);
 void proto_stat(struct session *session, const char *name, unsigned long long value);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
+#include "arena_cache_evict.h"
 #include "arena_cache_store.h"
 #include "bpf_arena_alloc.h"
 
@@ -21,6 +22,7 @@ struct store_stats store_stats;
 
 static struct cache *cache;
 static struct arena_heap heap;
+static __u32 heap_first;	/* page */
 static struct cache_item *newest, *oldest;
 static __u64 last_cas;
 
@@ -31,6 +33,24 @@ __u64 store_now(void)
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+/*
+ * All that the heap will ever want to describe its slabs, in front of the first item. Taken
+ * one by one later on, these pages would be anywhere among the items, where they stay: a
+ * large item would find no pages in a row, whatever was evicted.
+ */
+static bool reserve_slabs(void)
+{
+	__u32 pages = (heap.end - heap.brk) / ARENA_SLABS_PER_PAGE + 1, page;
+
+	while (pages--) {
+		page = arena_source_take(&heap, 1);
+		if (!page || !arena_leaf_add(&heap, page))
+			return false;
+		arena_slabs_add(&heap, page);
+	}
+	return true;
 }
 
 /**
@@ -61,7 +81,9 @@ bool store_init(struct cache *shared, void *start, size_t size)
 		warn("getrandom");
 		return false;
 	}
-	if (arena_heap_init_range(&heap, start + table, (size - table) / PAGE_SIZE)) {
+	heap_first = arena_page_nr(start + table);
+	if (arena_heap_init_range(&heap, start + table, (size - table) / PAGE_SIZE) ||
+	    !reserve_slabs()) {
 		warnx("%zu bytes are too few for a heap", size);
 		return false;
 	}
@@ -138,22 +160,13 @@ static struct cache_item **link_of(struct cache_item *item)
 	return link;
 }
 
-/**
- * store_drop() - Free an item that has never been linked.
- * @item: from store_new()
- */
-void store_drop(struct cache_item *item)
-{
-	arena_free(&heap, item);
-}
-
 /* The item is out of the table, and its bucket has changed since it was in. */
 static void forget(struct cache_item *item)
 {
 	lru_del(item);
 	store_stats.items--;
 	store_stats.bytes -= item_size(item->ntext);
-	store_drop(item);
+	arena_free(&heap, item);
 }
 
 /**
@@ -247,11 +260,10 @@ struct cache_item *store_find(const char *key, size_t nkey)
 }
 
 /*
- * Make room: an item goes that was not used for long. What the XDP program used
- * is known by the bucket only, so that an item may be spared for another one's
- * use, once.
+ * What the XDP program used is known by the bucket only, so that an item may be spared
+ * for another one's use, once.
  */
-static bool evict(void)
+static void spare_used(void)
 {
 	__u64 now = store_now();
 	int i;
@@ -264,14 +276,58 @@ static bool evict(void)
 		WRITE_ONCE(bucket->used, 0);
 		lru_use(oldest);
 	}
-	if (!oldest)
-		return false;
-	if (expired(oldest, now))
+}
+
+/**
+ * store_oldest() - What was not used for longest.
+ *
+ * Return: the item, or NULL if there is none.
+ */
+struct cache_item *store_oldest(void)
+{
+	return oldest;
+}
+
+/**
+ * store_evict() - Delete an item to make room.
+ * @item: any one that is linked
+ */
+void store_evict(struct cache_item *item)
+{
+	/* The clock is not asked for each of thousands. */
+	if (item->expires && expired(item, store_now()))
 		store_stats.expired++;
 	else
 		store_stats.evictions++;
-	store_delete(oldest);
-	return true;
+	store_delete(item);
+}
+
+static size_t text_size(size_t nkey, size_t nnumbers, size_t nvalue)
+{
+	return CACHE_KEY_AT + nkey + nnumbers + nvalue + CACHE_TAIL;
+}
+
+/**
+ * store_fits() - Is a value small enough for any item?
+ * @nkey: the key's length
+ * @flags: the client's
+ * @nvalue: the value's length
+ */
+bool store_fits(size_t nkey, __u32 flags, size_t nvalue)
+{
+	int nnumbers = snprintf(NULL, 0, " %u %zu\r\n", flags, nvalue);
+
+	return item_size(text_size(nkey, nnumbers, nvalue)) <= CACHE_ITEM_MAX;
+}
+
+static struct cache_item *allocate(size_t size, const struct cache_item *keep)
+{
+	struct cache_item *item = arena_malloc(&heap, size);
+
+	if (item)
+		return item;
+	spare_used();
+	return evict_for(&heap, heap_first, size, keep) ? arena_malloc(&heap, size) : NULL;
 }
 
 /**
@@ -280,28 +336,26 @@ static bool evict(void)
  * @nkey: its length, at most CACHE_KEY_MAX
  * @flags: the client's
  * @expires: in terms of store_now(), or 0
- * @nvalue: bytes at item_value() that the caller fills
+ * @nvalue: bytes at item_value() that the caller fills; store_fits() has agreed
+ * @keep: an item that must stay, or NULL
  *
  * Others are evicted if there is no room.
  *
- * Return: the item, or NULL if it is too large.
+ * Return: the item, or NULL: there is no room, and all others are still there.
  */
-struct cache_item *store_new(const char *key, size_t nkey, __u32 flags,
-			     __u64 expires, size_t nvalue)
+struct cache_item *store_new(const char *key, size_t nkey, __u32 flags, __u64 expires,
+			     size_t nvalue, const struct cache_item *keep)
 {
 	struct cache_item *item;
-	size_t size, ntext;
 	char numbers[32];
 	int nnumbers;
+	size_t ntext;
 
 	nnumbers = snprintf(numbers, sizeof(numbers), " %u %zu\r\n", flags, nvalue);
-	ntext = CACHE_KEY_AT + nkey + nnumbers + nvalue + CACHE_TAIL;
-	size = item_size(ntext);
-	if (size > CACHE_ITEM_MAX)
+	ntext = text_size(nkey, nnumbers, nvalue);
+	item = allocate(item_size(ntext), keep);
+	if (!item)
 		return NULL;
-	while (!(item = arena_malloc(&heap, size)))
-		if (!evict())
-			return NULL;
 
 	item->hash = hash(key, nkey);
 	item->expires = expires;

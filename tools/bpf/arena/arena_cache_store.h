@@ -21,9 +21,9 @@ extern struct store_stats store_stats;
 bool store_init(struct cache *cache, void *start, size_t size);
 __u64 store_now(void);
 struct cache_item *store_find(const char *key, size_t nkey);
-struct cache_item *store_new(const char *key, size_t nkey, __u32 flags,
-			     __u64 expires, size_t nvalue);
-void store_drop(struct cache_item *item);
+bool store_fits(size_t nkey, __u32 flags, size_t nvalue);
+struct cache_item *store_new(const char *key, size_t nkey, __u32 flags, __u64 expires,
+			     size_t nvalue, const struct cache_item *keep);
 void store_link(struct cache_item *item);
 void store_delete(struct cache_item *item);
 void store_expire(struct cache_item *item, __u64 expires);

@@ -48,11 +48,11 @@ __u32 random_number(void)
 	return random_state >> 33;
 }
 
-static int connect_to(int type)
+int connect_to(int type, unsigned long to_port)
 {
 	struct sockaddr_in to = {
 		.sin_family = AF_INET,
-		.sin_port = htons(port),
+		.sin_port = htons(to_port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
 	int fd = socket(AF_INET, type, 0), size = 1 << 20;
@@ -60,11 +60,11 @@ static int connect_to(int type)
 	if (type == SOCK_DGRAM)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	if (fd < 0 || connect(fd, (void *)&to, sizeof(to)))
-		err(1, "cannot connect to port %lu", port);
+		err(1, "cannot connect to port %lu", to_port);
 	return fd;
 }
 
-static void send_all(int fd, const char *data, size_t len)
+void send_all(int fd, const char *data, size_t len)
 {
 	ssize_t sent;
 
@@ -77,7 +77,7 @@ static void send_all(int fd, const char *data, size_t len)
 	}
 }
 
-static size_t receive(int fd, char *data, size_t size)
+size_t receive(int fd, char *data, size_t size)
 {
 	struct pollfd pollfd = { fd, POLLIN, 0 };
 	ssize_t got;
@@ -118,7 +118,7 @@ void tcp_set(int fd, const char *key, const char *value, size_t len, int exptime
 /* A connection to a server that has no keys, and has counted nothing. */
 static int tcp_start(void)
 {
-	int fd = connect_to(SOCK_STREAM);
+	int fd = connect_to(SOCK_STREAM, port);
 
 	send_all(fd, "flush_all\r\n", 11);
 	expect_lines(fd, "OK\r\n", 1);
@@ -285,7 +285,7 @@ static void set_key(int fd, __u32 key, size_t max)
 /* The server stopped, its present keys are told nevertheless. */
 static void test_stopped(pid_t pid)
 {
-	int tcp = connect_to(SOCK_STREAM), udp = connect_to(SOCK_DGRAM);
+	int tcp = connect_to(SOCK_STREAM, port), udp = connect_to(SOCK_DGRAM, port);
 	__u64 answered = stat_of(tcp, "xdp_answered"), gets = stat_of(tcp, "cmd_get");
 	__u32 key;
 
@@ -309,7 +309,7 @@ static void test_stopped(pid_t pid)
 /* Changes a few keys as fast as it can, in batches; some it deletes in between. */
 static void write_torn(__u64 end)
 {
-	int fd = connect_to(SOCK_STREAM);
+	int fd = connect_to(SOCK_STREAM, port);
 	static char batch[BATCH * 2048];
 	char value[2048];
 	size_t len, nvalue;
@@ -337,7 +337,7 @@ static void write_torn(__u64 end)
 
 static void read_torn(__u64 end)
 {
-	int fd = connect_to(SOCK_DGRAM);
+	int fd = connect_to(SOCK_DGRAM, port);
 
 	while (now_ms() < end)
 		if (check_get(fd, random_number() % 4, TORN_MAX) < 0)
@@ -425,7 +425,7 @@ static void load_gets(int fd, struct load *all, struct load *load)
 static void run_load(struct load *all, __u32 who, __u64 begin, __u64 end)
 {
 	const __u32 min = (1 << 20) / LOAD_MEAN / 2, max = (64 << 20) / LOAD_MEAN / 2;
-	int tcp = connect_to(SOCK_STREAM), udp = connect_to(SOCK_DGRAM);
+	int tcp = connect_to(SOCK_STREAM, port), udp = connect_to(SOCK_DGRAM, port);
 	struct load *load = &all[who];
 	__u32 keys;
 	__u64 now;
@@ -496,7 +496,7 @@ static void get_one(const char *key)
 	size_t len, nvalue;
 
 	snprintf(request, sizeof(request), "get %s\r\n", key);
-	len = udp_ask(connect_to(SOCK_DGRAM), request, answer, sizeof(answer));
+	len = udp_ask(connect_to(SOCK_DGRAM, port), request, answer, sizeof(answer));
 	if (!len)
 		errx(1, "no answer");
 	value = value_of(answer, len, key, &nvalue);
@@ -516,6 +516,16 @@ static void usage(void)
 		"  stopped PID    stop the server PID; keys are told nevertheless\n"
 		"  torn SECONDS   change values while others read them\n"
 		"  load SECONDS   sets and gets by two clients, 1 MiB of data and up to 64\n"
+		"  compare PORT   what the memcached at PORT and this one say to the same input\n"
+		"  evict MICROSECONDS\n"
+		"                 fill its memory with small items, and set large ones, which\n"
+		"                 may take it so long\n"
+		"  mixed SETS     set values of all sizes\n"
+		"  no-room        append to an item what does not fit in 2 MiB\n"
+		"  unsent         end a connection with answers still to be sent\n"
+		"  files PID CONNECTIONS\n"
+		"                 use all the server's connections, and take its descriptors\n"
+		"  echo PORT      datagrams that seem to come from the server at PORT\n"
 		"  packets PID DEVICE PEER\n"
 		"                 send packets of all sorts from PEER to DEVICE, on which the\n"
 		"                 server has XDP, too; these are the two ends of a veth\n");
@@ -537,6 +547,20 @@ int main(int argc, char **argv)
 		test_torn(atoi(argv[3]));
 	else if (argc == 4 && !strcmp(test, "load"))
 		test_load(atoi(argv[3]));
+	else if (argc == 4 && !strcmp(test, "compare"))
+		test_compare(port, atoi(argv[3]));
+	else if (argc == 4 && !strcmp(test, "evict"))
+		test_evict(port, atoi(argv[3]));
+	else if (argc == 4 && !strcmp(test, "mixed"))
+		test_mixed(port, atoi(argv[3]));
+	else if (argc == 3 && !strcmp(test, "no-room"))
+		test_no_room(port);
+	else if (argc == 3 && !strcmp(test, "unsent"))
+		test_unsent(port);
+	else if (argc == 5 && !strcmp(test, "files"))
+		test_files(port, atoi(argv[3]), atoi(argv[4]));
+	else if (argc == 4 && !strcmp(test, "echo"))
+		test_echo(port, atoi(argv[3]));
 	else if (argc == 6 && !strcmp(test, "packets"))
 		test_packets(port, atoi(argv[3]), argv[4], argv[5]);
 	else
