@@ -418,7 +418,7 @@ static void fill_up(void)
 {
 	int tries;
 
-	for (tries = 0; tries < 10; tries++) {
+	for (tries = 0; tries < 3; tries++) {
 		while (!arena_poke(arena_ops_page(&limit.env, limit.next), 1))
 			limit.next++;
 		usleep(100 * 1000);
@@ -539,8 +539,8 @@ static void parked_for_all(void)
 /* Measures what all workers do: not beside other tests. */
 void serial_test_arena_pool(void)
 {
+	int i, rounds = arena_times(PIN_ROUNDS);
 	bool on;
-	int i;
 
 	if (test__start_subtest("first_page"))
 		first_page();
@@ -560,9 +560,9 @@ void serial_test_arena_pool(void)
 		pinned_runs_atomic();
 	if (test__start_subtest("nothing_but_pinned"))
 		nothing_but_pinned();
-	for (i = 0, on = test__start_subtest("touch_above_pinned"); on && i < PIN_ROUNDS; i++)
+	for (i = 0, on = test__start_subtest("touch_above_pinned"); on && i < rounds; i++)
 		parked_above_pinned(true);
-	for (i = 0, on = test__start_subtest("alloc_above_pinned"); on && i < PIN_ROUNDS; i++)
+	for (i = 0, on = test__start_subtest("alloc_above_pinned"); on && i < rounds; i++)
 		parked_above_pinned(false);
 	if (test__start_subtest("parked_for_all"))
 		parked_for_all();
