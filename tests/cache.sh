@@ -63,6 +63,7 @@ bad_options()
 			fi
 		done
 		arena-cache --help >/dev/null
+		arena-cache --help >/dev/full && exit 1
 		arena-cache >/tmp/first &
 		while ! grep -q ^listening /tmp/first; do
 			sleep 0.1
@@ -72,6 +73,7 @@ bad_options()
 		fi'
 	says "is not a number from 2 to 4095"
 	says "interface nodev"
+	says "cannot write to standard output"
 	says "cannot listen on 127.0.0.1"
 }
 

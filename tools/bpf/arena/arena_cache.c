@@ -141,7 +141,7 @@ static bool parse_options(int argc, char **argv)
 			break;
 		case 'h':
 			usage(stdout);
-			exit(TOOL_OK);
+			exit(arena_tool_end(TOOL_OK));
 		case 'i':
 			if (opts.interfaces == CACHE_INTERFACES) {
 				warnx("-i: at most %d interfaces", CACHE_INTERFACES);
@@ -331,6 +331,15 @@ static void warn_of_veth(const char *name)
 	close(fd);
 }
 
+/* An interface is one of the network namespace of who runs this, and of no other. */
+static const char *network(void)
+{
+	static char name[64];
+	ssize_t len = readlink("/proc/self/ns/net", name, sizeof(name) - 1);
+
+	return len > 0 ? name : "unknown";
+}
+
 static bool attach_interface(int i)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, query);
@@ -351,8 +360,9 @@ static bool attach_interface(int i)
 	}
 	warn_of_veth(name);
 	if (!bpf_xdp_query(index, 0, &query))
-		printf("XDP on %s (%s)\n", name,
-		       query.attach_mode == XDP_ATTACHED_SKB ? "generic" : "native");
+		printf("XDP on %s (%s) of network namespace %s\n", name,
+		       query.attach_mode == XDP_ATTACHED_SKB ? "generic" : "native",
+		       network());
 	return true;
 }
 
@@ -840,5 +850,5 @@ int main(int argc, char **argv)
 			print_end();
 	}
 	detach();
-	return status;
+	return arena_tool_end(status);
 }
