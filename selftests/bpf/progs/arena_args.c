@@ -452,8 +452,7 @@ __noinline long keep_memory(long *p)
 SEC("?syscall")
 __attribute__((naked)) int half_number(void)
 {
-	asm (
-	"call 7;"	/* bpf_get_prandom_u32() */
+	asm ("call 7;"	/* bpf_get_prandom_u32() */
 	"r6 = r0;"
 	"w1 = w6;"
 	"call keep_number;"
@@ -466,8 +465,7 @@ __attribute__((naked)) int half_number(void)
 SEC("?syscall")
 __attribute__((naked)) int number_or_pointer(void)
 {
-	asm (
-	"call 7;"	/* bpf_get_prandom_u32() */
+	asm ("call 7;"	/* bpf_get_prandom_u32() */
 	"r6 = r0;"
 	"if r6 != 0x1234567 goto 1f;"
 	"r1 = 7;"
@@ -483,8 +481,7 @@ __attribute__((naked)) int number_or_pointer(void)
 SEC("?syscall")
 __attribute__((naked)) int pointer_or_number(void)
 {
-	asm (
-	"r1 = 0;"
+	asm ("r1 = 0;"
 	"*(u64 *)(r10 - 8) = r1;"
 	"call 7;"	/* bpf_get_prandom_u32() */
 	"r6 = r0;"

@@ -36,7 +36,7 @@ static int utf8_decode(const unsigned char *text, unsigned int *code)
  */
 static bool is_harmful(unsigned int code)
 {
-	static const struct {
+	static const struct range {
 		unsigned int first, last;
 	} ranges[] = {
 		{ 0, 0x1f }, { 0x7f, 0x9f }, { 0xad, 0xad }, { 0x600, 0x605 },
@@ -45,11 +45,11 @@ static bool is_harmful(unsigned int code)
 		{ 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0xfeff, 0xfeff },
 		{ 0xfff9, 0xfffb }, { 0x110bd, 0x110bd }, { 0x110cd, 0x110cd },
 		{ 0x13430, 0x1343f }, { 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a },
-		{ 0xe0000, 0xe007f },
+		{ 0xe0000, 0xe007f }, {}
 	};
 
-	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
-		if (code >= ranges[i].first && code <= ranges[i].last)
+	for (const struct range *range = ranges; range->last; range++)
+		if (code >= range->first && code <= range->last)
 			return true;
 	return false;
 }

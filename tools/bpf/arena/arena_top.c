@@ -682,7 +682,7 @@ static int watch_running(struct totals *totals)
 		if (ended < 0)
 			return TOOL_FAILED;
 		if (top->ns_ino && run_is_below(ended)) {
-			warnx("process %d is in a PID namespace below this one: watch it from there, or from the initial one",
+			warnx("process %d is in a PID namespace below this one: watch it there",
 			      opts.pid);
 			return TOOL_FAILED;
 		}
