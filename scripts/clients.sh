@@ -16,20 +16,23 @@ memcached -u root -l 127.0.0.1 -p $port -U 0 &
 memcached=$!
 trap 'kill $memcached; rm -rf "$work"' EXIT
 
+until grep -q "$(printf ':%04X 00000000:0000 0A' $port)" /proc/net/tcp; do
+	kill -0 $memcached
+	sleep 0.1
+done
+
 mkdir -p "$work/root/bpf"
 for client in tests/clients/*; do
-	name=${client##*/}
-	# It may take a moment until it listens.
-	for _ in $(seq 50); do
-		! strace -f -o "$work/trace" -e trace=execve,openat,newfstatat \
-			"$client" $port >"$work/$name" 2>&1 || break
-		sleep 0.1
-	done
-	[ -s "$work/$name" ] || exit 1
+	strace -f -o "$work/trace" -e trace=execve,openat,newfstatat "$client" $port \
+		>"$work/said" 2>&1 || {
+		cat "$work/said"
+		exit 1
+	}
 	cp "$client" "$work/root/bpf/"
-	sed -n '1s/^#!//p' "$client"
-	sed -n '/ = -1 /d; s/^[^"]*"\(\/[^"]*\)".*/\1/p' "$work/trace"
-done | grep -E '^/(usr|lib|lib64)/' | sort -u | while read -r file; do
+	sed -n '1s/^#!//p' "$client" >>"$work/files"
+	sed -n '/ = -1 /d; s/^[^"]*"\(\/[^"]*\)".*/\1/p' "$work/trace" >>"$work/files"
+done
+grep -E '^/(usr|lib|lib64)/' "$work/files" | sort -u | while read -r file; do
 	[ ! -f "$file" ] || cp --parents -L "$file" "$work/root/"
 done
 # The root has /usr/bin as a link: what is there goes where that leads.

@@ -75,8 +75,9 @@ selftests()
 	grep -E '^arena_[a-z_]*: |:SKIP' "$log" | sed 's/^/      /'
 	if [ $result -ne 0 ]; then
 		echo "FAIL  $suite: what failed in it:"
-		grep -E '^#.*:FAIL|:FAIL:|^vm: F| (WARNING|BUG): ' "$log" | sort -u |
-			tail -n 60 | sed 's/^/      /'
+		# The last ones are those of a hang, by log-hang.sh.
+		grep -E '^#.*:FAIL|:FAIL:|^vm: F| (WARNING|BUG): |^CPU [0-9]+: |^[^ ]+ \([0-9]+, [A-Z]\): ' \
+			"$log" | sort -u | tail -n 60 | sed 's/^/      /'
 	fi
 }
 

@@ -97,7 +97,7 @@ if [ "$failed" -gt 0 ]; then
 	awk '
 	function end()
 	{
-		for (line = lines > 8 ? lines - 8 : 0; line < lines; line++)
+		for (line = lines > 12 ? lines - 12 : 0; line < lines; line++)
 			print said[line]
 		lines = 0
 	}

@@ -42,7 +42,7 @@
  *
  * and never the other way round. Memory is never allocated under the last three:
  * a program may be called in reclaim, and free pages there. What is more, a task in
- * reclaim (PF_MEMALLOC) does not take it, and gets pages from the stock only, or it
+ * reclaim (PF_MEMALLOC) takes none of them, and gets pages from the stock only, or it
  * would have them from the reserves and in excess of the cgroup's limit.
  *
  * Waiting. A user fault at an offset whose allocation is under way sleeps on @waitq. It

@@ -66,13 +66,13 @@ enum update { SET, ADD, REPLACE, APPEND, PREPEND, CAS };
 
 struct proto_stats proto_stats;
 
-/* Make room for @more bytes at the end. */
+/* Make room for @more bytes at the end, and one that ends what is there as a string. */
 bool buffer_reserve(struct buffer *buffer, size_t more)
 {
 	size_t size = buffer->size ?: 2048;
 	char *data;
 
-	while (size - buffer->len < more)
+	while (size - buffer->len <= more)
 		size *= 2;
 	if (size == buffer->size)
 		return true;
@@ -773,6 +773,9 @@ void proto_run(struct session *session)
 {
 	struct buffer *in = &session->in;
 
+	/* strtoull() passes over blanks, and line feeds are some, up to the end. */
+	if (in->data)
+		in->data[in->len] = 0;
 	while (!session->quit && run_one(session))
 		;
 	if (session->taken) {

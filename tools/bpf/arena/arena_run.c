@@ -76,7 +76,7 @@ int run_fd(pid_t pid)
 /* In how many PID namespaces has a process a number, from that of /proc on? */
 static int count_numbers(int fd)
 {
-	char line[256];
+	char line[512];		/* 32 numbers are the most */
 	int numbers = 0;
 	FILE *info;
 
