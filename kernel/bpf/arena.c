@@ -75,7 +75,7 @@
 /* How often to look for parked pages; they leave at the second look. */
 #define ARENA_TRIM_PERIOD	(HZ / 2)
 
-/* So many pages are mapped at a user fault, if they exist and are aligned. */
+/* So many pages are mapped at a user fault, if they exist and their addresses are aligned. */
 #define ARENA_FAULT_AROUND	16U
 
 /* So many pages are let go at least, beyond what is missing. */
@@ -168,8 +168,9 @@ static void *space_mem(struct bpf_arena *arena)
  */
 static __always_inline bool is_usable(const struct bpf_map *map)
 {
+	/* Pairs with set_range() */
 	return map->map_type == BPF_MAP_TYPE_ARENA &&
-	       bpf_arena_get_user_vm_start(to_arena(map));
+	       smp_load_acquire(&to_arena(map)->user_vm_start);
 }
 
 /*
@@ -265,7 +266,7 @@ static unsigned long arena_get_unmapped_area(struct file *filp,
  * begins (to trim) or has ended (to refill), so that nobody asks twice.
  */
 
-static inline bool requested(struct bpf_arena *arena, enum arena_request req)
+static __always_inline bool requested(struct bpf_arena *arena, enum arena_request req)
 {
 	return test_bit(req, &arena->requests) ||
 	       test_and_set_bit(req, &arena->requests);
@@ -282,7 +283,7 @@ static void request_refill(struct bpf_arena *arena)
 }
 
 /* @req: ARENA_REQ_TRIM, in a while, or ARENA_REQ_UNMAP, now */
-static void request_trim(struct bpf_arena *arena, enum arena_request req)
+static __always_inline void request_trim(struct bpf_arena *arena, enum arena_request req)
 {
 	if (!requested(arena, req))
 		irq_work_queue(&arena->irq_work);
@@ -797,14 +798,17 @@ static noinline bool park_words(struct bpf_arena *arena, u32 start, u32 end,
 
 static inline void request_trim_after_free(struct bpf_arena *arena, bool mapped)
 {
-	request_trim(arena, mapped ? ARENA_REQ_UNMAP : ARENA_REQ_TRIM);
+	if (mapped)
+		request_trim(arena, ARENA_REQ_UNMAP);
+	else
+		request_trim(arena, ARENA_REQ_TRIM);
 }
 
 /*
  * With the lock, no fault can be about to map a page that it has looked up: what is
  * mapped when the lock is held is all that there will be.
  */
-static noinline void unmap_range(struct bpf_arena *arena, u32 start, u32 n)
+static inline void unmap_range(struct bpf_arena *arena, u32 start, u32 n)
 {
 	filemap_invalidate_lock(&arena->mapping);
 	unmap_mapping_pages(&arena->mapping, start, n, false);
@@ -829,8 +833,8 @@ static inline bool may_be_mapped(struct bpf_arena *arena, struct page *page)
 }
 
 /* Park the pages in [@start, @end). Returns true if there was one. */
-static bool park_range(struct bpf_arena *arena, u32 start, u32 end, bool may_sleep,
-		       bool *mapped)
+static inline bool park_range(struct bpf_arena *arena, u32 start, u32 end,
+			      bool may_sleep, bool *mapped)
 {
 	u32 word = start / BITS_PER_LONG;
 	bool parked;
@@ -963,38 +967,33 @@ static int map_range(struct vm_area_struct *vma, u32 start, u32 end)
 {
 	struct bpf_arena *arena = to_arena(vma->vm_file->private_data);
 	struct page *pages[ARENA_FAULT_AROUND];
-	u32 idx, n = 0;
+	u32 n, idx;
 	int err;
 
-	for (idx = start; idx < end; idx++) {
-		pages[n] = arena_kmap_live(&arena->kmap, idx);
-		if (pages[n]) {
-			n++;
-			continue;
-		}
-		err = map_pages(vma, idx - n, pages, n);
+	/* There is no page behind a run */
+	for (idx = start; idx < end; idx += n + 1) {
+		n = arena_kmap_live_run(&arena->kmap, idx, end, pages);
+		err = map_pages(vma, idx, pages, n);
 		if (err)
 			return err;
-		n = 0;
 	}
 
-	return map_pages(vma, end - n, pages, n);
+	return 0;
 }
 
 /*
- * The pages that a fault maps, if they exist: aligned, in the arena, and in the one
- * user page table that there is already, so that none is allocated under the lock.
+ * The pages that a fault maps, if they exist: of the arena, and at addresses that are in
+ * one user page table. That is there already, so none is allocated under the lock.
  */
 static void fault_around(const struct vm_fault *vmf, u32 nr_pages, u32 *start, u32 *end)
 {
-	u32 below = (vmf->address & ~PMD_MASK) >> PAGE_SHIFT;
+	u32 below = (vmf->address >> PAGE_SHIFT) % ARENA_FAULT_AROUND;
 	u32 idx = vmf->pgoff;
 
-	*start = round_down(idx, ARENA_FAULT_AROUND);
-	if (idx - *start > below)
-		*start = idx - below;
-	*end = min3(round_down(idx, ARENA_FAULT_AROUND) + ARENA_FAULT_AROUND,
-		    idx - below + (u32)PTRS_PER_PTE, nr_pages);
+	BUILD_BUG_ON(PTRS_PER_PTE % ARENA_FAULT_AROUND);
+
+	*start = idx - min(idx, below);
+	*end = min(idx - below + ARENA_FAULT_AROUND, nr_pages);
 }
 
 /* A debugger looks, or process_vm_readv(): that is no reason to have a page. */
@@ -1049,8 +1048,9 @@ static vm_fault_t fault_once(struct vm_fault *vmf)
 	vm_fault_t ret;
 	int err;
 
-	fault_around(vmf, arena->nr_pages, &start, &end);
-	if (!arena_kmap_live(&arena->kmap, vmf->pgoff)) {
+	if (arena_kmap_live(&arena->kmap, vmf->pgoff)) {
+		fault_around(vmf, arena->nr_pages, &start, &end);
+	} else {
 		ret = alloc_for_fault(arena, vmf);
 		if (ret)
 			return ret;

@@ -70,6 +70,7 @@ void arena_kmap_destroy(struct arena_kmap *kmap);
 size_t arena_kmap_bytes(const struct arena_kmap *kmap);
 
 struct page *arena_kmap_live(const struct arena_kmap *kmap, u32 idx);
+u32 arena_kmap_live_run(const struct arena_kmap *kmap, u32 idx, u32 end, struct page **pages);
 u32 arena_kmap_seek(const struct arena_kmap *kmap, u32 idx, u32 end, bool live);
 bool arena_kmap_is_pinned(const struct arena_kmap *kmap, u32 idx);
 bool arena_kmap_set_pinned(struct arena_kmap *kmap, u32 idx);

@@ -98,6 +98,9 @@ enum arena_pte {
 /* In each of them, so many runs of pages are zapped by themselves, in all processes. */
 #define ZAP_RUNS	8
 
+/* So many pages are given back to the page allocator together. */
+#define FREE_BATCH	32
+
 /* How often an allocation that may take long looks around */
 #define POPULATE_PERIOD	32
 
@@ -111,18 +114,29 @@ static u32 block_of(const struct arena_kmap *kmap, u32 idx)
 	return (kmap->skew + idx) / BLOCK_PAGES;
 }
 
+/* The page table of @idx, or NULL */
+static pte_t *kmap_table(const struct arena_kmap *kmap, u32 idx)
+{
+	return READ_ONCE(kmap->tables[block_of(kmap, idx)]);
+}
+
+static u32 index_in_table(const struct arena_kmap *kmap, u32 idx)
+{
+	return (kmap->skew + idx) % BLOCK_PAGES;
+}
+
 /* Returns NULL if there is no page table, which is as good as a PTE that is none. */
 static pte_t *kmap_pte(const struct arena_kmap *kmap, u32 idx)
 {
-	pte_t *table = READ_ONCE(kmap->tables[block_of(kmap, idx)]);
+	pte_t *table = kmap_table(kmap, idx);
 
-	return table ? &table[(kmap->skew + idx) % BLOCK_PAGES] : NULL;
+	return table ? &table[index_in_table(kmap, idx)] : NULL;
 }
 
 /* The PTE of @idx, if @ptep is that of the page before, or NULL */
 static pte_t *next_pte(const struct arena_kmap *kmap, pte_t *ptep, u32 idx)
 {
-	return ptep && (kmap->skew + idx) % BLOCK_PAGES ? ptep + 1 : kmap_pte(kmap, idx);
+	return ptep && index_in_table(kmap, idx) ? ptep + 1 : kmap_pte(kmap, idx);
 }
 
 /* In the format of a swap entry, by the functions that make one of its parts */
@@ -267,16 +281,20 @@ static void collect_page(struct arena_kmap *kmap, unsigned long pfn,
 /* Returns how many pages are free now: those that somebody has pinned are not. */
 static u32 free_pages_of(struct list_head *pages)
 {
-	struct page *page, *next;
+	struct page *page, *next, *batch[FREE_BATCH];
 	u32 n = 0, freed = 0;
 
 	list_for_each_entry_safe(page, next, pages, lru) {
-		list_del(&page->lru);
 		freed += page_ref_count(page) == 1;
-		put_page(page);
-		if (!(++n % BLOCK_PAGES))
-			cond_resched();
+		batch[n++ % FREE_BATCH] = page;
+		if (n % FREE_BATCH)
+			continue;
+		release_pages(batch, FREE_BATCH);
+		cond_resched();
 	}
+	if (n % FREE_BATCH)
+		release_pages(batch, n % FREE_BATCH);
+	INIT_LIST_HEAD(pages);
 	vmalloc_account_pages(-(long)n);
 
 	return freed;
@@ -352,6 +370,34 @@ struct page *arena_kmap_live(const struct arena_kmap *kmap, u32 idx)
 	pte_t pte = read_pte(kmap_pte(kmap, idx));
 
 	return pte_present(pte) ? pte_page(pte) : NULL;
+}
+
+/**
+ * arena_kmap_live_run - look up pages side by side
+ * @kmap: with a range
+ * @idx: page offset of the first one
+ * @end: page offset behind the last one; all are at addresses of one page table
+ * @pages: room for as many, to be filled
+ *
+ * Context: Any. As with arena_kmap_live().
+ * Return: how many pages programs reach, without a gap, from @idx on.
+ */
+u32 arena_kmap_live_run(const struct arena_kmap *kmap, u32 idx, u32 end, struct page **pages)
+{
+	const pte_t *ptep = kmap_pte(kmap, idx);
+	u32 n = 0;
+
+	if (!ptep)
+		return 0;
+	for (; idx + n < end; n++) {
+		pte_t pte = READ_ONCE(ptep[n]);
+
+		if (!pte_present(pte))
+			break;
+		pages[n] = pte_page(pte);
+	}
+
+	return n;
 }
 
 /* Of pages that share a page table: the first in [@idx, @end) that is live, or not */
@@ -474,7 +520,15 @@ static inline int claim_parked(pte_t *ptep)
 
 static inline void publish(pte_t *ptep, unsigned long pfn, pgprot_t prot)
 {
+	/* The zeroes must be there before the page is */
+	smp_wmb();
 	set_pte(ptep, pfn_pte(pfn, prot));
+}
+
+static inline void zero_and_publish(pte_t *ptep, unsigned long pfn)
+{
+	clear_page(pfn_to_kaddr(pfn));
+	publish(ptep, pfn, PAGE_KERNEL);
 }
 
 /**
@@ -490,12 +544,13 @@ static inline void publish(pte_t *ptep, unsigned long pfn, pgprot_t prot)
  */
 bool arena_kmap_revive(struct arena_kmap *kmap, u32 idx)
 {
-	pte_t *ptep = kmap_pte(kmap, idx);
+	pte_t *table = kmap_table(kmap, idx);
 	unsigned long pfn;
-	pte_t pte;
+	pte_t *ptep, pte;
 
-	if (!ptep)
+	if (!table)
 		return false;
+	ptep = &table[index_in_table(kmap, idx)];
 	pte = READ_ONCE(*ptep);
 	if (pte_state(pte) != ARENA_PTE_PARKED)
 		return false;
@@ -505,10 +560,7 @@ bool arena_kmap_revive(struct arena_kmap *kmap, u32 idx)
 	    !change_pte(ptep, pte, make_pte(ARENA_PTE_CLAIMED, pfn)))
 		return false;
 
-	clear_page(pfn_to_kaddr(pfn));
-	/* The zeroes must be there before the page is */
-	smp_wmb();
-	publish(ptep, pfn, PAGE_KERNEL);
+	zero_and_publish(ptep, pfn);
 
 	return true;
 }
@@ -532,20 +584,32 @@ static bool add_table(struct arena_kmap *kmap, u32 idx, struct page *page)
 	return used;
 }
 
-/* Claim a new page. There may be one or two tables missing. */
-static int claim_new(struct arena_kmap *kmap, u32 idx,
-		     const struct arena_page_source *from)
+/* Returns a new page for an offset, whose table is there then, or NULL. */
+static inline struct page *get_new(struct arena_kmap *kmap, u32 idx,
+				   const struct arena_page_source *from)
 {
 	struct page *page;
 
+	/* There may be one or two tables missing */
 	do {
 		page = from->get(kmap, from);
 		if (!page)
-			return -ENOMEM;
+			return NULL;
 	} while (add_table(kmap, idx, page));
 
 	atomic_inc(&kmap->nr_held);
 	mark_block(kmap->held, block_of(kmap, idx));
+
+	return page;
+}
+
+static int claim_new(struct arena_kmap *kmap, u32 idx,
+		     const struct arena_page_source *from)
+{
+	struct page *page = get_new(kmap, idx, from);
+
+	if (!page)
+		return -ENOMEM;
 	set_pte(kmap_pte(kmap, idx), make_pte(ARENA_PTE_FRESH, page_to_pfn(page)));
 
 	return 0;
@@ -669,8 +733,6 @@ static inline void publish_all(struct arena_kmap *kmap, u32 start, u32 end, bool
 
 			if (pte_state(pte) == ARENA_PTE_CLAIMED)
 				clear_page(pfn_to_kaddr(pfn));
-			/* The zeroes must be there before the page is */
-			smp_wmb();
 			publish(ptep, pfn, prot);
 		}
 		if (idx == end)
@@ -685,12 +747,19 @@ static int populate_one(struct arena_kmap *kmap, u32 idx, const struct arena_pag
 {
 	pte_t *ptep = kmap_pte(kmap, idx);
 	int ret = ptep ? claim_parked(ptep) : 0;
+	struct page *page;
 
-	if (!ret)
-		ret = claim_new(kmap, idx, from);
 	if (ret < 0)
 		return ret;
-	publish_all(kmap, idx, idx + 1, false);
+	if (ret) {
+		zero_and_publish(ptep, held_pfn(*ptep));
+		return 0;
+	}
+
+	page = get_new(kmap, idx, from);
+	if (!page)
+		return -ENOMEM;
+	publish(kmap_pte(kmap, idx), page_to_pfn(page), PAGE_KERNEL);
 
 	return 0;
 }
@@ -777,9 +846,12 @@ static inline struct page *park(pte_t *ptep)
  */
 struct page *arena_kmap_park(struct arena_kmap *kmap, u32 idx)
 {
-	pte_t *ptep = kmap_pte(kmap, idx);
-	struct page *page = ptep ? park(ptep) : NULL;
+	pte_t *table = kmap_table(kmap, idx);
+	struct page *page;
 
+	if (!table)
+		return NULL;
+	page = park(&table[index_in_table(kmap, idx)]);
 	if (page)
 		mark_block(kmap->parked, block_of(kmap, idx));
 
@@ -896,7 +968,7 @@ static bool scan_block(struct arena_kmap *kmap, u32 block,
 
 	for (i = 0; i < BLOCK_PAGES; i++) {
 		pte_t pte = read_pte(&table[i]);
-		enum arena_pte state = pte_state(pte);
+		enum arena_pte state = pte_state(pte), next = state;
 		unsigned long pfn;
 
 		if (state == ARENA_PTE_NONE)
@@ -908,16 +980,16 @@ static bool scan_block(struct arena_kmap *kmap, u32 block,
 
 		pfn = held_pfn(pte);
 		if (state == ARENA_PTE_PINNED)
-			state = ARENA_PTE_LEAVING;
+			next = ARENA_PTE_LEAVING;
 		else if (state == ARENA_PTE_PARKED && all)
-			state = ARENA_PTE_STALE;
-		if (!change_pte(&table[i], pte, make_pte(state, pfn))) {
+			next = ARENA_PTE_STALE;
+		if (next != state && !change_pte(&table[i], pte, make_pte(next, pfn))) {
 			end_run(mapping, &run);
 			continue;
 		}
 
-		leaves |= state != ARENA_PTE_PARKED;
-		if (page_mapped(pfn_to_page(pfn)))
+		leaves |= next != ARENA_PTE_PARKED;
+		if (arena_page_mapcount(pfn_to_page(pfn)))
 			add_to_zap(&run, block * BLOCK_PAGES + i - kmap->skew);
 	}
 	zap(mapping, &run);

@@ -136,6 +136,25 @@ static void evict_by(int fd, size_t size, __u64 limit_us)
 		errx(1, "it took the server more than %llu us", limit_us);
 }
 
+/*
+ * memcached takes the first page of each size beyond its limit, and loses nothing for that;
+ * later ones of the size take the place of each other.
+ */
+static void compare_with(int fd, size_t size)
+{
+	__u64 items = stat_of(fd, "curr_items"), taken;
+	const char *said;
+	char key[32];
+
+	snprintf(key, sizeof(key), "large-%zu", size);
+	said = set_value(fd, key, size);
+	if (strcmp(said, "STORED"))
+		errx(1, "memcached: %s", said);
+	taken = stat_in(fd, "stats slabs\r\n", "total_malloced");
+	printf("memcached, %zu bytes: %llu items, then %llu; it has %llu KiB of %llu\n", size, items,
+	       stat_of(fd, "curr_items"), taken / 1024, stat_of(fd, "limit_maxbytes") / 1024);
+}
+
 /* An item takes the place of another one of its size. */
 static void evict_one(int fd, int nr)
 {
@@ -190,12 +209,12 @@ void test_mixed(unsigned long port, unsigned long sets)
 		errx(1, "too little was evicted for this to mean anything");
 }
 
-void test_evict(unsigned long port, unsigned long limit_us)
+void test_evict(unsigned long port, unsigned long limit_us, unsigned long other)
 {
 	static const size_t sizes[] = {
 		4096, 8192, 20000, 65536, 130000, 262144, 524288, 1000000,
 	};
-	int fd = tcp_open(port);
+	int fd = tcp_open(port), memcached = tcp_open(other);
 
 	fill(fd);
 	use_some(fd);
@@ -205,6 +224,9 @@ void test_evict(unsigned long port, unsigned long limit_us)
 		fill(fd);
 		evict_by(fd, sizes[i], limit_us);
 	}
+	fill(memcached);
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
+		compare_with(memcached, sizes[i]);
 }
 
 static void expect(int fd, const char *wanted)

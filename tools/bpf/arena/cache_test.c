@@ -133,15 +133,15 @@ int tcp_open(unsigned long to_port)
 	return tcp_start();
 }
 
-/* One number of the server's statistics. */
-__u64 stat_of(int fd, const char *name)
+/* One number of what the server says to @command. */
+__u64 stat_in(int fd, const char *command, const char *name)
 {
-	static char text[8192];
+	static char text[32768];
 	char wanted[64];
 	size_t len = 0, got;
 	char *found;
 
-	send_all(fd, "stats\r\n", 7);
+	send_all(fd, command, strlen(command));
 	while (len < 5 || memcmp(text + len - 5, "END\r\n", 5)) {
 		got = receive(fd, text + len, sizeof(text) - 1 - len);
 		if (!got)
@@ -154,6 +154,11 @@ __u64 stat_of(int fd, const char *name)
 	if (!found)
 		errx(1, "no statistic %s", name);
 	return strtoull(found + strlen(wanted), NULL, 10);
+}
+
+__u64 stat_of(int fd, const char *name)
+{
+	return stat_in(fd, "stats\r\n", name);
 }
 
 /* Sends a get, and puts the answer together. Returns its length, 0 if there is none. */
@@ -517,9 +522,9 @@ static void usage(void)
 		"  torn SECONDS   change values while others read them\n"
 		"  load SECONDS   sets and gets by two clients, 1 MiB of data and up to 64\n"
 		"  compare PORT   what the memcached at PORT and this one say to the same input\n"
-		"  evict MICROSECONDS\n"
+		"  evict MICROSECONDS PORT\n"
 		"                 fill its memory with small items, and set large ones, which\n"
-		"                 may take it so long\n"
+		"                 may take it so long; and the same with the memcached at PORT\n"
 		"  mixed SETS     set values of all sizes\n"
 		"  no-room        append to an item what does not fit in 2 MiB\n"
 		"  unsent         end a connection with answers still to be sent\n"
@@ -549,8 +554,8 @@ int main(int argc, char **argv)
 		test_load(atoi(argv[3]));
 	else if (argc == 4 && !strcmp(test, "compare"))
 		test_compare(port, atoi(argv[3]));
-	else if (argc == 4 && !strcmp(test, "evict"))
-		test_evict(port, atoi(argv[3]));
+	else if (argc == 5 && !strcmp(test, "evict"))
+		test_evict(port, atoi(argv[3]), atoi(argv[4]));
 	else if (argc == 4 && !strcmp(test, "mixed"))
 		test_mixed(port, atoi(argv[3]));
 	else if (argc == 3 && !strcmp(test, "no-room"))
