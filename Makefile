@@ -173,10 +173,12 @@ test-each: all
 guards: all
 	@scripts/guards.sh
 
-# Mainline's own arena selftests, on mainline, stock 6.1 and this kernel.
+# Mainline's own arena selftests, on mainline, stock 6.1 and this kernel; and the
+# series' header libraries and tools on mainline.
 .PHONY: conformance
-conformance: kernel
+conformance: initramfs
 	@scripts/conformance.sh
+	@scripts/portable.sh
 
 # 6.1's own BPF tests, here and as recorded on stock 6.1.
 .PHONY: compare

@@ -36,31 +36,6 @@ candidate()
 	! dpkg --compare-versions "$version" ge '1:1.4~' || echo "$version"
 }
 
-# An apt of our own, which knows the backports and nothing else. The address is
-# that of the archive where the distribution itself comes from.
-backports()
-{
-	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-	# shellcheck disable=SC2016 # apt expands it
-	archive=$(apt-get indextargets --format '$(REPO_URI)' \
-		'Created-By: Packages' 'Origin: Debian' 'Component: main' \
-		"Codename: $codename" 2>>"$log" | head -n 1)
-	[ -n "$archive" ] ||
-		die "apt has no list of Debian's packages; as root: apt-get update"
-	apt=$new/apt
-	mkdir -p "$apt/lists/partial" "$apt/archives/partial"
-	keys=/usr/share/keyrings/debian-archive-keyring.gpg
-	echo "deb [signed-by=$keys] $archive $codename-backports main" \
-		>"$apt/sources.list"
-	set -- -o Dir::Etc::SourceList="$apt/sources.list" \
-		-o Dir::Etc::SourceParts=/dev/null \
-		-o Dir::State="$apt" -o Dir::State::Status=/dev/null \
-		-o Dir::Cache="$apt" -o APT::Update::Error-Mode=any
-	apt-get "$@" update -q >>"$log" 2>&1 ||
-		die "cannot fetch the list of $codename-backports: is there a network?"
-	download "$@"
-}
-
 download()
 {
 	version=$(candidate "$@")
@@ -77,7 +52,10 @@ command -v apt-get >/dev/null || die "not a Debian: put the header files and" \
 if [ -n "$(candidate)" ]; then
 	download
 else
-	backports
+	release=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	scripts/backports.sh "$new/apt" "$release" >>"$log" 2>&1 ||
+		die "this distribution has no libbpf-dev from 1.4 on"
+	download -c "$new/apt/apt.conf"
 fi
 
 for package in "$new"/*.deb; do

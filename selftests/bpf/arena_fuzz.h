@@ -16,10 +16,16 @@
 /* Of the stack, programs use words below the frame pointer. */
 #define FUZZ_SLOTS	8
 #define FUZZ_MAX_SUBPROGS	3
+/* So many numbers an iterator gives; none, if it is asked for more. */
+#define FUZZ_MAX_NUMBERS	(8 << 20)
 
 /* What a map's fd or a kfunc's id in a generated insn stands for. */
 enum fuzz_map { FUZZ_ARENA, FUZZ_RESULT };
-enum fuzz_kfunc { FUZZ_ALLOC, FUZZ_FREE, FUZZ_RESERVE, FUZZ_NR_KFUNCS };
+enum fuzz_kfunc {
+	FUZZ_ALLOC, FUZZ_FREE, FUZZ_RESERVE, FUZZ_NR_ARENA_KFUNCS,
+	FUZZ_ITER_NEW = FUZZ_NR_ARENA_KFUNCS, FUZZ_ITER_NEXT, FUZZ_ITER_DESTROY,
+	FUZZ_NR_KFUNCS
+};
 
 /*
  * The other map: a value of numbers that programs may load, from FUZZ_OUT on what
@@ -48,6 +54,7 @@ struct fuzz_case {
 	bool reload;			/* dump it and load the dump */
 	bool attach;			/* to a tracepoint, where it loses what it returns */
 	bool varies;			/* by what else the machine does, if rarely */
+	bool iterates;			/* over numbers */
 	__u64 user;			/* address of the arena */
 	struct fuzz_state state;	/* in the beginning */
 	struct insns prog;

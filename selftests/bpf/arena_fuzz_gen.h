@@ -13,12 +13,20 @@ enum gen_kind {
 	GEN_NONE,	/* never set, or not the same on all ways */
 	GEN_NUM,
 	GEN_PTR,	/* to the arena */
+	GEN_ELEM,	/* to what the innermost loop's iterator gave */
 };
 
 /* Collects what loads return, beyond the register or word that they are lost from. */
 #define GEN_SUM		BPF_REG_9
-/* Of a loop; other programs use it as they like. */
+/* Of a loop that counts; other programs use it as they like. */
 #define GEN_TURN	BPF_REG_8
+
+/* Of a program: each way out of a loop is a way into the next one. */
+#define GEN_MAX_LOOPS	4
+/* One in the other */
+#define GEN_MAX_ITERS	3
+#define GEN_MAX_EXITS	8
+#define GEN_MAX_BRANCHES	3
 
 struct gen_func {
 	__u32 start;
@@ -26,6 +34,7 @@ struct gen_func {
 	__u8 arg[5];		/* enum gen_kind */
 	__u8 ret;
 	bool called;
+	bool in_loop;		/* of another function */
 };
 
 struct gen_vars {
@@ -33,12 +42,32 @@ struct gen_vars {
 	__u8 slot[FUZZ_SLOTS];
 };
 
+struct gen_exit {
+	__u32 jump;
+	bool destroyed;		/* its iterator is gone */
+};
+
+struct gen_loop {
+	struct gen_loop *around;
+	struct gen_vars head;	/* each turn begins with this */
+	struct gen_vars after;	/* all ways out end with this */
+	struct gen_exit exit[GEN_MAX_EXITS];
+	__u32 nr_exits;
+	int iter;		/* the slot of its iterator, 0: it has none */
+	int def32;		/* by a 32-bit insn, a register is defined in each turn */
+	bool twice;		/* by one of two insns, even */
+};
+
 struct gen {
 	struct fuzz_rng rng;
 	struct fuzz_case *c;
 	struct insns *p;
 	struct gen_vars vars;
-	struct gen_vars *loop;	/* what the loop around it relies on */
+	struct gen_loop *loop;	/* the innermost */
+	__u32 branches;		/* that the loops around it may still have */
+	__u32 iters;		/* of all loops around it */
+	__u32 nr_iters;		/* of all so far */
+	bool counts;		/* one of them does */
 	struct gen_func func[1 + FUZZ_MAX_SUBPROGS];
 	__u32 nr_funcs;
 	__u32 cur;		/* the function that is being made */
@@ -117,7 +146,7 @@ static bool gen_may_become(struct gen *g, __u8 in_loop, enum gen_kind kind)
 
 static bool gen_is_fixed(struct gen *g, int reg)
 {
-	return reg == GEN_SUM || (g->loop && reg == GEN_TURN);
+	return reg == GEN_SUM || (g->counts && reg == GEN_TURN);
 }
 
 /* A register to write to. What a loop relies on is mended at its end. */
@@ -379,7 +408,8 @@ static void gen_atomic(struct gen *g)
 
 	ptr = gen_pointer(g, &off);
 	src = gen_find_any(g);
-	if (op == BPF_CMPXCHG && g->vars.reg[BPF_REG_0] == GEN_NONE)
+	if (op == BPF_CMPXCHG && g->vars.reg[BPF_REG_0] != GEN_NUM &&
+	    g->vars.reg[BPF_REG_0] != GEN_PTR)
 		return;
 	/* what was found there, half of the time, so that the exchange happens */
 	if (op == BPF_CMPXCHG && ptr != BPF_REG_0 && fuzz_chance(&g->rng, 50)) {
@@ -409,7 +439,7 @@ static void gen_spill(struct gen *g)
 {
 	int slot = fuzz_below(&g->rng, FUZZ_SLOTS), reg = gen_find_any(g);
 
-	if (!gen_may_become(g, g->loop ? g->loop->slot[slot] : 0, g->vars.reg[reg]))
+	if (!gen_may_become(g, g->loop ? g->loop->head.slot[slot] : 0, g->vars.reg[reg]))
 		return;
 	EMIT(g->p, BPF_STX_MEM(BPF_DW, BPF_REG_10, reg, gen_slot_off(slot)));
 	g->vars.slot[slot] = g->vars.reg[reg];
@@ -454,7 +484,7 @@ static void gen_called(struct gen *g, enum gen_kind ret)
 
 static void gen_kfunc(struct gen *g)
 {
-	int kfunc = fuzz_below(&g->rng, FUZZ_NR_KFUNCS);
+	int kfunc = fuzz_below(&g->rng, FUZZ_NR_ARENA_KFUNCS);
 	int addr = gen_find_any(g);
 
 	if (fuzz_chance(&g->rng, 40))
@@ -524,6 +554,7 @@ static void gen_call_to(struct gen *g, __u32 to)
 	/* where it begins is not known yet */
 	EMIT(g->p, BPF_CALL_REL(to));
 	f->called = true;
+	f->in_loop |= g->loop || g->func[g->cur].in_loop;
 	gen_called(g, f->ret);
 	gen_fold(g, BPF_REG_0);
 }
@@ -531,11 +562,12 @@ static void gen_call_to(struct gen *g, __u32 to)
 /*
  * A function calls those behind it, so there is no recursion. In a loop, the verifier
  * may take the same state of the function for an endless one, or not, depending on
- * where it keeps states: not always at the same places in the dump.
+ * where it keeps states: not always at the same places in the dump. In two loops, a
+ * function that has as many could take its time.
  */
 static void gen_call(struct gen *g)
 {
-	if (g->c->reload && g->loop)
+	if (g->loop && (g->c->reload || g->loop->around))
 		return;
 	if (g->cur + 1 < g->nr_funcs)
 		gen_call_to(g, g->cur + 1 + fuzz_below(&g->rng, g->nr_funcs - g->cur - 1));
@@ -592,12 +624,26 @@ static void gen_land(struct gen *g, __u32 jump)
 		insn->off = dist;
 }
 
+/*
+ * The ways through a loop with an iterator are mostly verified one by one: where two of
+ * them meet, they seldom are equal in all respects.
+ */
+static bool gen_may_branch(struct gen *g)
+{
+	if (!g->loop && !g->func[g->cur].in_loop)
+		return true;
+	if (!g->branches)
+		return false;
+	g->branches--;
+	return true;
+}
+
 static void gen_if(struct gen *g)
 {
 	struct gen_vars before, after;
 	__u32 jump, out;
 
-	if (g->depth >= 2)
+	if (g->depth >= 2 || !gen_may_branch(g))
 		return;
 	g->depth++;
 	jump = g->p->cnt;
@@ -626,13 +672,14 @@ static void gen_if(struct gen *g)
 /* Have all registers as they were at the head of the loop. */
 static void gen_mend(struct gen *g)
 {
+	const struct gen_vars *head = &g->loop->head;
 	int reg;
 
 	for (reg = 0; reg < 10; reg++) {
-		if (g->loop->reg[reg] == GEN_NONE || g->loop->reg[reg] == g->vars.reg[reg])
+		if (head->reg[reg] == GEN_NONE || head->reg[reg] == g->vars.reg[reg])
 			continue;
 		gen_load_address(g, reg, gen_place(g));
-		if (g->loop->reg[reg] == GEN_PTR)
+		if (head->reg[reg] == GEN_PTR)
 			gen_cast_kern(g, reg, reg);
 	}
 }
@@ -640,47 +687,336 @@ static void gen_mend(struct gen *g)
 /* By a 32-bit insn, and in most programs of what the verifier doesn't know */
 static void gen_define32(struct gen *g, int reg)
 {
-	EMIT(g->p, BPF_MOV32_REG(reg, GEN_SUM));
+	int slot = fuzz_below(&g->rng, FUZZ_SLOTS);
+
+	if (g->vars.slot[slot] == GEN_NUM && fuzz_chance(&g->rng, 25))
+		EMIT(g->p, BPF_LDX_MEM(BPF_W, reg, BPF_REG_10, gen_slot_off(slot)));
+	else
+		EMIT(g->p, BPF_MOV32_REG(reg, GEN_SUM));
 	gen_set(g, reg, GEN_NUM);
+}
+
+/*
+ * The same by one of two insns. Where these ways meet, there is no difference between them
+ * but that: what is verified of the first one may stand for the second one.
+ */
+static void gen_define32_twice(struct gen *g, int reg)
+{
+	__u32 jump, out;
+
+	EMIT(g->p, BPF_MOV64_REG(BPF_REG_0, GEN_SUM),
+	     BPF_ALU64_IMM(BPF_AND, BPF_REG_0, 1 << fuzz_below(&g->rng, 8)));
+	jump = g->p->cnt;
+	EMIT(g->p, BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 0));
+	gen_load_number(g, BPF_REG_0, 0);
+	gen_define32(g, reg);
+	out = g->p->cnt;
+	EMIT(g->p, BPF_JMP_A(0));
+	gen_land(g, jump);
+	gen_define32(g, reg);
+	gen_land(g, out);
+}
+
+static void gen_iter_call(struct gen *g, int slot, int kfunc)
+{
+	EMIT(g->p, BPF_MOV64_REG(BPF_REG_1, BPF_REG_10),
+	     BPF_ALU64_IMM(BPF_ADD, BPF_REG_1, gen_slot_off(slot)), CALL_KFUNC(kfunc));
+	gen_called(g, GEN_NONE);
+}
+
+static void gen_loop_begin(struct gen *g, struct gen_loop *l)
+{
+	int reg;
+
+	/* a pointer is nothing that the end of a turn could mend */
+	for (reg = 0; reg < 10; reg++)
+		if (g->vars.reg[reg] == GEN_ELEM)
+			gen_set(g, reg, GEN_NONE);
+	if (!g->loop && !g->func[g->cur].in_loop)
+		g->branches = GEN_MAX_BRANCHES;
+	l->around = g->loop;
+	g->loop = l;
+	l->twice = fuzz_chance(&g->rng, 60) && gen_may_branch(g);
+	/* a register that calls leave alone */
+	do
+		l->def32 = gen_dst(g);
+	while (l->def32 < BPF_REG_6);
+	gen_define32(g, l->def32);
+	l->head = g->vars;
+	l->after = g->vars;
+}
+
+/* The insn to come jumps out of the loop. */
+static void gen_exit(struct gen *g, struct gen_loop *l, bool destroyed)
+{
+	l->exit[l->nr_exits++] = (struct gen_exit){ g->p->cnt, destroyed };
+	gen_join(&l->after, &g->vars);
+}
+
+static void gen_land_exits(struct gen *g, const struct gen_loop *l, bool destroyed)
+{
+	__u32 i;
+
+	for (i = 0; i < l->nr_exits; i++)
+		if (l->exit[i].destroyed == destroyed)
+			gen_land(g, l->exit[i].jump);
+}
+
+static void gen_loop_end(struct gen *g, struct gen_loop *l)
+{
+	gen_land_exits(g, l, false);
+	g->vars = l->after;
+	g->loop = l->around;
+	if (l->iter)
+		gen_iter_call(g, l->iter, FUZZ_ITER_DESTROY);
+	gen_land_exits(g, l, true);
+	/* all of it is read: its upper half must be zero */
+	gen_fold(g, l->def32);
+}
+
+static void gen_iter(struct gen *g);
+
+static void gen_turn_end(struct gen *g, struct gen_loop *l, __u32 start)
+{
+	gen_mend(g);
+	if (!l->twice) {
+		gen_define32(g, l->def32);
+	} else {
+		gen_define32_twice(g, l->def32);
+		/* where another loop begins, the verifier keeps a state in any case */
+		if (fuzz_chance(&g->rng, 40))
+			gen_iter(g);
+		gen_mend(g);
+	}
+	if (!l->iter)
+		EMIT(g->p, BPF_ALU64_IMM(BPF_ADD, GEN_TURN, 1));
+	EMIT(g->p, BPF_JMP_A((int)(start - g->p->cnt - 1)));
 }
 
 static void gen_loop(struct gen *g)
 {
-	bool may_goto = fuzz_chance(&g->rng, 60);
-	struct gen_vars head;
-	__u32 start, out;
-	int reg;
+	struct gen_loop l = {};
+	__u32 start;
 
-	if (g->depth >= 2 || g->loop)
+	if (g->depth >= 2 || g->counts || g->iters > 1)
 		return;
 	gen_load_number(g, GEN_TURN, 0);
-	do
-		reg = gen_dst(g);
-	while (reg == GEN_TURN);
-	gen_define32(g, reg);
-	head = g->vars;
-	g->loop = &head;
+	g->counts = true;
 	g->depth++;
+	gen_loop_begin(g, &l);
 	start = g->p->cnt;
-	if (may_goto) {
+	if (fuzz_chance(&g->rng, 60)) {
 		/* its time may be taken away by others */
 		g->c->varies = true;
+		gen_exit(g, &l, false);
 		EMIT(g->p, BPF_RAW_INSN(BPF_JMP | BPF_JCOND, 0, BPF_MAY_GOTO, 0, 0));
 	}
-	out = g->p->cnt;
+	gen_exit(g, &l, false);
 	EMIT(g->p, BPF_JMP_IMM(BPF_JGE, GEN_TURN, 1 + fuzz_below(&g->rng, 4), 0));
 	gen_statements(g, 2 + fuzz_below(&g->rng, 4));
-	gen_mend(g);
-	/* all of it is read after the loop: its upper half must be zero */
-	gen_define32(g, reg);
-	EMIT(g->p, BPF_ALU64_IMM(BPF_ADD, GEN_TURN, 1));
-	EMIT(g->p, BPF_JMP_A((int)(start - g->p->cnt - 1)));
-	if (may_goto)
-		gen_land(g, start);
-	gen_land(g, out);
-	g->vars = head;
-	g->loop = NULL;
+	gen_turn_end(g, &l, start);
+	gen_loop_end(g, &l);
+	g->counts = false;
 	g->depth--;
+}
+
+/*
+ * From here on, the verifier knows no number. So if a loop follows, what its first turn
+ * leaves behind is nothing new, and there is no need to verify another one.
+ */
+static void gen_forget(struct gen *g)
+{
+	int reg, slot;
+	__s16 off;
+
+	reg = gen_pointer(g, &off);
+	EMIT(g->p, BPF_LDX_MEM(BPF_DW, BPF_REG_0, reg, off));
+	gen_set(g, BPF_REG_0, GEN_NUM);
+	gen_fold(g, BPF_REG_0);
+	for (reg = 0; reg < 10; reg++)
+		if (g->vars.reg[reg] == GEN_NUM && !gen_is_fixed(g, reg))
+			EMIT(g->p, BPF_ALU64_REG(BPF_XOR, reg, GEN_SUM));
+	for (slot = 0; slot < FUZZ_SLOTS; slot++)
+		if (g->vars.slot[slot] == GEN_NUM)
+			EMIT(g->p, BPF_ATOMIC_OP(BPF_DW, BPF_XOR, BPF_REG_10, GEN_SUM,
+						 gen_slot_off(slot)));
+}
+
+static void gen_iter_new(struct gen *g, int slot)
+{
+	__s32 from = fuzz_chance(&g->rng, 60) ? 0 : gen_number(g), to = gen_number(g);
+	__s64 cnt = (__s64)to - from;
+	int reg;
+
+	/* few, less than none, or too many */
+	if (fuzz_chance(&g->rng, 90) || (cnt >= 0 && cnt <= FUZZ_MAX_NUMBERS))
+		to = (__u32)from + fuzz_below(&g->rng, 5);
+	if (fuzz_chance(&g->rng, 80)) {
+		EMIT(g->p, BPF_MOV64_IMM(BPF_REG_3, to));
+	} else {
+		reg = gen_scalar(g);
+		EMIT(g->p, BPF_MOV64_REG(BPF_REG_3, reg),
+		     BPF_ALU64_IMM(BPF_AND, BPF_REG_3, 3),
+		     BPF_ALU64_IMM(BPF_ADD, BPF_REG_3, from));
+	}
+	EMIT(g->p, BPF_MOV64_IMM(BPF_REG_2, from));
+	gen_iter_call(g, slot, FUZZ_ITER_NEW);
+	if (fuzz_chance(&g->rng, 70))
+		return;
+	/* of an int, the upper half is not known */
+	EMIT(g->p, BPF_MOV32_REG(BPF_REG_0, BPF_REG_0));
+	gen_set(g, BPF_REG_0, GEN_NUM);
+	gen_fold(g, BPF_REG_0);
+}
+
+/* The next number, or out of the loop */
+static void gen_iter_next(struct gen *g, struct gen_loop *l)
+{
+	int dst;
+
+	gen_iter_call(g, l->iter, FUZZ_ITER_NEXT);
+	if (fuzz_chance(&g->rng, 60)) {
+		gen_exit(g, l, false);
+		EMIT(g->p, BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 0));
+	} else {
+		EMIT(g->p, BPF_JMP_IMM(BPF_JNE, BPF_REG_0, 0, 1));
+		gen_exit(g, l, false);
+		EMIT(g->p, BPF_JMP_A(0));
+	}
+	gen_set(g, BPF_REG_0, GEN_ELEM);
+	if (fuzz_chance(&g->rng, 30)) {
+		dst = gen_dst(g);
+		EMIT(g->p, BPF_MOV64_REG(dst, BPF_REG_0));
+		gen_set(g, dst, GEN_ELEM);
+	}
+}
+
+/* A word of the other map, if the number in R0 is that of one */
+static void gen_index(struct gen *g)
+{
+	int class = fuzz_chance(&g->rng, 50) ? BPF_JMP : BPF_JMP32;
+	__s32 cnt = 1 + fuzz_below(&g->rng, FUZZ_OUT);
+	__u32 jump[2], nr_jumps = 0;
+
+	switch (gen_may_branch(g) ? fuzz_below(&g->rng, 5) : 0) {
+	case 0:
+		EMIT(g->p, BPF_ALU64_IMM(BPF_AND, BPF_REG_0, FUZZ_OUT - 1));
+		break;
+	case 1: /* signed, from below and from above */
+		jump[nr_jumps++] = g->p->cnt;
+		EMIT(g->p, BPF_RAW_INSN(class | BPF_JSLT, BPF_REG_0, 0, 0, 0));
+		jump[nr_jumps++] = g->p->cnt;
+		EMIT(g->p, BPF_RAW_INSN(class | BPF_JSGE, BPF_REG_0, 0, 0, cnt));
+		break;
+	case 2: /* and the other way around */
+		jump[nr_jumps++] = g->p->cnt;
+		EMIT(g->p, BPF_RAW_INSN(class | BPF_JSGT, BPF_REG_0, 0, 0, cnt - 1));
+		EMIT(g->p, BPF_RAW_INSN(class | BPF_JSGT, BPF_REG_0, 0, 1, -1));
+		jump[nr_jumps++] = g->p->cnt;
+		EMIT(g->p, BPF_JMP_A(0));
+		break;
+	case 3:
+		jump[nr_jumps++] = g->p->cnt;
+		EMIT(g->p, BPF_RAW_INSN(class | BPF_JGE, BPF_REG_0, 0, 0, cnt));
+		break;
+	default: /* by a register */
+		EMIT(g->p, BPF_MOV64_IMM(BPF_REG_1, cnt),
+		     BPF_RAW_INSN(class | BPF_JLT | BPF_X, BPF_REG_0, BPF_REG_1, 1, 0));
+		jump[nr_jumps++] = g->p->cnt;
+		EMIT(g->p, BPF_JMP_A(0));
+	}
+	if (class == BPF_JMP32)
+		EMIT(g->p, BPF_MOV32_REG(BPF_REG_0, BPF_REG_0));
+	if (fuzz_chance(&g->rng, 50))
+		EMIT(g->p, BPF_ALU64_IMM(BPF_LSH, BPF_REG_0, 3));
+	EMIT(g->p, BPF_LD_MAP_VALUE(BPF_REG_1, FUZZ_RESULT, 0),
+	     BPF_ALU64_REG(BPF_ADD, BPF_REG_1, BPF_REG_0),
+	     BPF_LDX_MEM(gen_size(g), BPF_REG_0, BPF_REG_1, 0));
+	while (nr_jumps)
+		gen_land(g, jump[--nr_jumps]);
+	gen_set(g, BPF_REG_0, GEN_NUM);
+	gen_set(g, BPF_REG_1, GEN_NONE);
+	gen_fold(g, BPF_REG_0);
+}
+
+static void gen_index_any(struct gen *g)
+{
+	int reg = gen_scalar(g);
+
+	EMIT(g->p, BPF_MOV64_REG(BPF_REG_0, reg));
+	gen_index(g);
+}
+
+static void gen_element(struct gen *g)
+{
+	int elem = gen_find(g, GEN_ELEM), dst;
+
+	if (elem < 0)
+		return;
+	if (fuzz_chance(&g->rng, 40)) {
+		EMIT(g->p, BPF_RAW_INSN(BPF_LDX | BPF_MEMSX | BPF_W, BPF_REG_0, elem, 0, 0));
+		gen_index(g);
+		return;
+	}
+	dst = gen_dst(g);
+	EMIT(g->p, BPF_LDX_MEM(BPF_W, dst, elem, 0));
+	gen_set(g, dst, GEN_NUM);
+	gen_fold(g, dst);
+}
+
+/* Goes on behind a loop, of which inner loops are left, too. */
+static void gen_break(struct gen *g)
+{
+	struct gen_loop *of = g->loop, *l;
+	struct gen_vars before;
+	bool destroy;
+	__u32 jump;
+
+	while (of && of->around && fuzz_chance(&g->rng, 30))
+		of = of->around;
+	if (!of || of->nr_exits == GEN_MAX_EXITS || !gen_may_branch(g))
+		return;
+	destroy = of->iter && fuzz_chance(&g->rng, 30);
+	jump = g->p->cnt;
+	gen_condition(g);
+	before = g->vars;
+	for (l = g->loop; l != of; l = l->around)
+		if (l->iter)
+			gen_iter_call(g, l->iter, FUZZ_ITER_DESTROY);
+	if (destroy)
+		gen_iter_call(g, of->iter, FUZZ_ITER_DESTROY);
+	gen_exit(g, of, destroy);
+	EMIT(g->p, BPF_JMP_A(0));
+	gen_land(g, jump);
+	g->vars = before;
+}
+
+static void gen_iter(struct gen *g)
+{
+	struct gen_loop l = { .iter = FUZZ_SLOTS + 2 + g->iters };
+	__u32 start;
+
+	if (g->iters == GEN_MAX_ITERS || g->nr_iters == GEN_MAX_LOOPS ||
+	    g->func[g->cur].in_loop)
+		return;
+	g->c->iterates = true;
+	g->nr_iters++;
+	g->iters++;
+	if (fuzz_chance(&g->rng, 60))
+		gen_forget(g);
+	gen_iter_new(g, l.iter);
+	gen_loop_begin(g, &l);
+	start = g->p->cnt;
+	/* so that the verifier sees no difference between turns in what nobody reads */
+	if (fuzz_chance(&g->rng, 70))
+		EMIT(g->p, BPF_MOV64_IMM(BPF_REG_0, 0));
+	gen_iter_next(g, &l);
+	if (fuzz_chance(&g->rng, 50))
+		gen_element(g);
+	gen_statements(g, 1 + fuzz_below(&g->rng, 3));
+	gen_turn_end(g, &l, start);
+	gen_loop_end(g, &l);
+	g->iters--;
 }
 
 /* What the verifier should see for itself, now and then. */
@@ -729,7 +1065,7 @@ static void gen_statement(struct gen *g)
 		gen_constant, gen_alu, gen_alu, gen_alu, gen_mov, gen_cast, gen_cast, gen_load,
 		gen_load, gen_load, gen_store, gen_store, gen_store, gen_atomic, gen_atomic,
 		gen_spill, gen_fill, gen_stack, gen_kfunc, gen_helper, gen_call, gen_if, gen_if,
-		gen_loop,
+		gen_loop, gen_iter, gen_element, gen_index_any, gen_break,
 	};
 
 	statement[fuzz_below(&g->rng, ARRAY_SIZE(statement))](g);
@@ -779,6 +1115,7 @@ static void gen_function(struct gen *g, __u32 nr)
 	struct gen_func *f = &g->func[nr];
 
 	g->cur = nr;
+	g->branches = GEN_MAX_BRANCHES;
 	f->start = g->p->cnt;
 	memset(&g->vars, GEN_NONE, sizeof(g->vars));
 	/* the verifier must learn of the arena in every program */

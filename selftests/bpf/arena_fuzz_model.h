@@ -14,6 +14,7 @@ enum model_tag {
 	MODEL_PTR,	/* to the arena; of a value without its upper half */
 	MODEL_STACK,
 	MODEL_WORDS,	/* the value of the other map, and the offset into it */
+	MODEL_ELEM,	/* what an iterator gave, and where that is on the stack */
 	MODEL_MAP,	/* enum fuzz_map */
 	MODEL_UNKNOWN,
 };
@@ -34,6 +35,12 @@ struct model_frame {
 	__u8 tag[MODEL_STACK_BYTES / 8];	/* enum model_tag */
 	struct model_val saved[4];	/* of the caller */
 	__u32 back;
+};
+
+/* An iterator over numbers, on the stack */
+struct model_iter {
+	__s32 num;
+	__u32 left;
 };
 
 enum model_end { MODEL_RUNS, MODEL_EXITED, MODEL_LOST };
@@ -136,6 +143,10 @@ static __u8 *model_mem(struct model *m, int reg, __s16 off, int bytes)
 		at += MODEL_STACK_BYTES;
 		if (at >= 0 && at + bytes <= MODEL_STACK_BYTES)
 			return f->stack + at;
+		break;
+	case MODEL_ELEM:
+		if (off >= 0 && off + bytes <= (int)sizeof(__s32))
+			return f->stack + MODEL_STACK_BYTES + at;
 		break;
 	case MODEL_WORDS:
 		if (at >= 0 && at + bytes <= sizeof(m->s.words))
@@ -361,13 +372,14 @@ static void model_alu(struct model *m, const struct bpf_insn *insn)
 		model_unary(m, insn, is64);
 		return;
 	}
-	if (insn->dst_reg < 10 && m->reg[insn->dst_reg].tag == MODEL_STACK && !by_reg &&
-	    op == BPF_ADD && is64) {
-		m->reg[insn->dst_reg].val += insn->imm;
+	b = by_reg ? model_get(m, insn->src_reg) : (__u64)(__s64)insn->imm;
+	if (insn->dst_reg < 10 && op == BPF_ADD && is64 &&
+	    (m->reg[insn->dst_reg].tag == MODEL_STACK ||
+	     m->reg[insn->dst_reg].tag == MODEL_WORDS)) {
+		m->reg[insn->dst_reg].val += b;
 		return;
 	}
 	a = model_get(m, insn->dst_reg);
-	b = by_reg ? model_get(m, insn->src_reg) : (__u64)(__s64)insn->imm;
 	if (m->end != MODEL_RUNS)
 		return;
 	ptr = m->reg[insn->dst_reg].tag == MODEL_PTR ||
@@ -420,8 +432,10 @@ static void model_jump(struct model *m, const struct bpf_insn *insn)
 	int op = BPF_OP(insn->code);
 	__u64 a, b = (__s64)insn->imm;
 
-	if (insn->dst_reg < 10 && m->reg[insn->dst_reg].tag == MODEL_WORDS && !by_reg && !b) {
-		/* whether a lookup found it: it did */
+	if (insn->dst_reg < 10 && !by_reg && !b &&
+	    (m->reg[insn->dst_reg].tag == MODEL_WORDS ||
+	     m->reg[insn->dst_reg].tag == MODEL_ELEM)) {
+		/* whether it is there: it is */
 		m->pc += op == BPF_JEQ ? 0 : insn->off;
 		return;
 	}
@@ -508,7 +522,7 @@ static void model_called(struct model *m, __u64 ret, enum model_tag tag)
 	model_set(m, BPF_REG_0, ret, tag);
 }
 
-static void model_kfunc(struct model *m, int kfunc)
+static void model_arena_kfunc(struct model *m, int kfunc)
 {
 	__u64 addr = model_get(m, BPF_REG_2), cnt = model_get(m, BPF_REG_3);
 
@@ -529,6 +543,58 @@ static void model_kfunc(struct model *m, int kfunc)
 	default:
 		m->end = MODEL_LOST;
 	}
+}
+
+static int model_iter_new(struct model_iter *iter, __s32 from, __s32 to)
+{
+	__s64 cnt = (__s64)to - from;
+
+	iter->num = (__u32)from - 1;
+	iter->left = cnt < 0 || cnt > FUZZ_MAX_NUMBERS ? 0 : cnt;
+	return cnt < 0 ? -EINVAL : cnt > FUZZ_MAX_NUMBERS ? -E2BIG : 0;
+}
+
+static void model_iter_kfunc(struct model *m, int kfunc)
+{
+	struct model_val arg = m->reg[1];
+	struct model_iter iter;
+	__u8 *mem;
+
+	mem = model_mem(m, BPF_REG_1, 0, sizeof(iter));
+	if (arg.tag != MODEL_STACK)
+		m->end = MODEL_LOST;
+	if (m->end != MODEL_RUNS)
+		return;
+	*model_slot(m, BPF_REG_1, 0) = MODEL_UNKNOWN;
+	memcpy(&iter, mem, sizeof(iter));
+	switch (kfunc) {
+	case FUZZ_ITER_NEW:
+		model_called(m, (__u32)model_iter_new(&iter, model_get(m, BPF_REG_2),
+						      model_get(m, BPF_REG_3)), MODEL_NUM);
+		break;
+	case FUZZ_ITER_NEXT:
+		if (iter.left) {
+			iter.left--;
+			iter.num = (__u32)iter.num + 1;
+			model_called(m, arg.val, MODEL_ELEM);
+		} else {
+			model_called(m, 0, MODEL_NUM);
+		}
+		break;
+	default:
+		model_called(m, 0, MODEL_UNKNOWN);
+	}
+	memcpy(mem, &iter, sizeof(iter));
+}
+
+static void model_kfunc(struct model *m, int kfunc)
+{
+	if (kfunc < FUZZ_NR_ARENA_KFUNCS)
+		model_arena_kfunc(m, kfunc);
+	else if (kfunc < FUZZ_NR_KFUNCS)
+		model_iter_kfunc(m, kfunc);
+	else
+		m->end = MODEL_LOST;
 }
 
 static void model_helper(struct model *m, int id)

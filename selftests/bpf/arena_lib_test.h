@@ -5,6 +5,8 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <linux/btf.h>
+#include <bpf/btf.h>
 #include "arena_test.h"
 
 #define ARENA_LIB_THREADS	4
@@ -18,6 +20,20 @@ static inline void arena_lib_pin(int cpu)
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
 	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* What arena_pages_nosleep() of bpf_arena_common.h tells programs */
+static inline bool arena_lib_pages_nosleep(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool can;
+
+	if (!ASSERT_OK_PTR(btf, "types of the kernel"))
+		return true;
+	can = btf__find_by_name_kind(btf, "arena_stock", BTF_KIND_STRUCT) > 0 ||
+	      btf__find_by_name_kind(btf, "arena_free_span", BTF_KIND_STRUCT) > 0;
+	btf__free(btf);
+	return can;
 }
 
 /* Runs a program of type syscall; 0, or what it or the kernel returned. */

@@ -25,15 +25,45 @@
  *   alone. Then user space can take pages, too, by touching them: if there is no memory
  *   for one, that is a SIGBUS. What was taken remains the heap's, for objects of all sizes.
  *
+ * When all is freed, whatever it was, and arena_heap_trim() was called, a heap can do what
+ * it could at first. Its tables only grow, but are not in the way. In a range they have a
+ * place of their own. In the arena they lie between other pages, in few pieces, of up to 32
+ * pages: in one of 16 MiB or more, which is the heap's alone, there is room for the largest
+ * object then, wherever the pieces are. (So, where there are not so many pages in a row as
+ * the next piece has, there are no new slabs.) What tables have taken of a limit, which is
+ * about one page in 15 at most, they keep.
+ *
+ * Mainline before 7.0 does not let programs that must not sleep have pages of the arena, or
+ * give them back, so that it refuses them arena_malloc() and arena_free(). With
+ * ARENA_HEAP_FILLED defined before this header they leave that to arena_heap_fill() and
+ * arena_heap_trim(), which are for programs that may sleep, for all where
+ * arena_pages_nosleep() is true, and, in a range, for user space:
+ *
+ *	if (arena_pages_nosleep())
+ *		arena_heap_fill(&heap, 8);
+ *	n = arena_malloc(&heap, sizeof(*n));
+ *
+ * in the program itself, or in a static function. The same object is loaded by all
+ * kernels from 6.12 on then; where the condition is false something else fills the heap.
+ *
+ * On mainline from 7.0 on a heap keeps its pages until arena_heap_trim() gives them back,
+ * which is for when nobody else allocates in the arena: a freed page's place can be allocated
+ * there before all CPUs have forgotten the page (arena_reuse_loses_writes()).
+ *
  * How it works. Objects of up to 2 KiB are parts of slabs of one or three pages, in which
  * a bitmap says which are taken: these change by atomics, so that most calls need no lock
  * and may interrupt each other anywhere. Each CPU, and each thread, has slabs of its own
  * to allocate from (as far as there are 16). The lock of the heap is for slabs as such
- * and for pages. arena_malloc() waits for it as arena_spin_lock() does, and returns NULL
- * if it cannot have it; arena_free() never waits: what it would do under the lock, others
- * that have it do for it. A process that dies in the middle of a call loses an object or
- * a few pages at most, unless it dies with the lock: then what needs the lock fails, and
- * arena_spin_holder(&heap->lock) tells who had it.
+ * and for pages. arena_malloc() returns NULL if it cannot have it in time; arena_free()
+ * never waits: what it would do under the lock, others that have it do for it. A process
+ * that dies in the middle of a call loses an object or a few pages at most, unless it dies
+ * with the lock: then what needs the lock fails, and arena_spin_holder(&heap->lock) tells
+ * who had it.
+ *
+ * When pages are short, arena_malloc() needs the lock hundreds of times. All its waiting
+ * ends ARENA_SPIN_BPF_NS, or in user space ARENA_SPIN_USER_NS, after it has first found the
+ * lock taken: a call, in any context, waits no longer than one arena_spin_lock(), whoever
+ * has the lock when. Its own work, which is less than a millisecond, comes to that.
  *
  * In programs arena_malloc() and arena_free() are calls of global functions: a program
  * that may sleep cannot make them in a section, so not with a lock held either (allocate
@@ -54,8 +84,14 @@
 #include "bpf_arena_bitmap.h"
 #include "bpf_arena_spin_lock.h"
 
+#ifndef ENOMEM
+#define ENOMEM			12
+#endif
 #ifndef EINVAL
 #define EINVAL			22
+#endif
+#ifndef ENOMEM
+#define ENOMEM			12
 #endif
 
 #ifndef ARENA_HEAP_KEEP
@@ -97,11 +133,11 @@
 
 /*
  * What the page table of the heap says about a page. Tables are as those of a CPU, with
- * a root in struct arena_heap and leaves of 1024 words. They only grow.
+ * a root in struct arena_heap and leaves of 1024 words, which remain what they are.
  */
 #define ARENA_PAGE_KIND		0xc0000000U
 #define ARENA_PAGE_VALUE	0x3fffffffU
-#define ARENA_PAGE_NONE		0x00000000U	/* not the heap's, or inside of a run */
+#define ARENA_PAGE_NONE		0x00000000U	/* not the heap's, lost, or inside of a run */
 #define ARENA_PAGE_SLAB		0x40000000U	/* and the slab: each page of it */
 #define ARENA_PAGE_LARGE	0x80000000U	/* and the number of pages: the first one */
 #define ARENA_PAGE_FREE		0xc0000000U	/* and the number: the first and the last */
@@ -144,11 +180,14 @@ struct arena_heap {
 	/* What never changes, or only by atomics */
 	__u64 base;		/* of the window; 0: that of the heap itself */
 	__u32 limit;		/* of pages, 0 for none */
-	__u32 end;		/* of the range, 0 if pages are the arena's */
-	__u32 brk;		/* in the range, the first page never used */
+	__u32 end;		/* of a range's part for objects, 0 if pages are the arena's */
+	__u32 brk;		/* the first page never used of that */
+	__u32 slabs_end;	/* of the range's part for pages of slabs, its last */
+	__u32 slabs_brk;
 	__u32 pages;		/* all that the heap has */
-	__u32 table_pages;	/* those of them that leaves take */
-	__u32 lost_pages;	/* of a range, those that could not be had */
+	__u32 table_pages;	/* those of them that leaves and pages of slabs take */
+	__u32 lost;		/* of a range, pages that could not be had, each with the */
+	__u32 lost_pages;	/* next one's number in the page table; how many */
 	__u32 slab_news;	/* slabs that need a look, with the lock held */
 	__u32 run_news;		/* runs that are to go to the pool */
 	__u64 large_objects;
@@ -267,6 +306,62 @@ static __always_inline void arena_page_set(struct arena_heap __arena *heap, __u3
 					   __u32 value)
 {
 	arena_store_release(arena_page_word(heap, page), value);
+}
+
+/*
+ * The lock. All waiting for it in a call ends at the same time, so that a call takes no
+ * longer however often it needs the lock, and whoever has it then.
+ */
+#define ARENA_HEAP_TURNS	8388608
+
+#ifdef __BPF__
+
+static __always_inline __u64 arena_heap_now(void)
+{
+	return bpf_ktime_get_ns();
+}
+
+#define ARENA_HEAP_WAIT_NS	ARENA_SPIN_BPF_NS
+#define arena_heap_relax(turn)	((void)(turn))
+
+#else
+
+static inline __u64 arena_heap_now(void)
+{
+	return arena_spin_now();
+}
+
+#define ARENA_HEAP_WAIT_NS	ARENA_SPIN_USER_NS
+#define arena_heap_relax(turn)	arena_spin_relax(turn)
+
+#endif /* __BPF__ */
+
+/* As arena_spin_wait(), but for when it gives up */
+arena_func int arena_heap_wait(struct arena_heap __arena *heap, __u64 end)
+{
+	__u32 holder, me = arena_spin_me();
+	int turn;
+
+	bpf_for(turn, 0, ARENA_HEAP_TURNS) {
+		holder = arena_load_acquire(&heap->lock.holder);
+		if (!holder && arena_spin_take(&heap->lock, me))
+			return 0;
+		if ((holder == me && me & ARENA_SPIN_CPU) || arena_heap_now() > end)
+			break;
+		arena_heap_relax(turn);
+	}
+	return -ETIMEDOUT;
+}
+
+/* As arena_spin_lock(), but does not wait if @end is 0, and otherwise until then */
+static __always_inline arena_must_check
+int arena_heap_lock(struct arena_heap __arena *heap, __u64 end)
+{
+	arena_preempt_disable();
+	if (arena_spin_take(&heap->lock, arena_spin_me()) || (end && !arena_heap_wait(heap, end)))
+		return 0;
+	arena_preempt_enable();
+	return -ETIMEDOUT;
 }
 
 /*
@@ -480,47 +575,107 @@ static __always_inline void arena_source_free(struct arena_heap *heap, __u32 pag
 
 #define ARENA_RANGE_TRIES	1000
 
+/*
+ * A range has a place of its own for the pages of slabs, as large as they can ever want,
+ * behind that of objects: as they stay, they would otherwise be in the way of large ones.
+ */
+static __always_inline int arena_is_for_slabs(struct arena_heap __arena *heap, __u32 page)
+{
+	return heap->end && page >= heap->end;
+}
+
 /* Pages at the end of what the range has given so far; others may do the same. */
-static __always_inline __u32 arena_range_take(struct arena_heap __arena *heap, __u32 pages)
+static __always_inline __u32 arena_range_take(__u32 __arena *brk, __u32 end, __u32 pages)
 {
 	__u32 page;
 	int i;
 
 	bpf_for(i, 0, ARENA_RANGE_TRIES) {
-		page = arena_load_acquire(&heap->brk);
-		if (heap->end - page < pages)
+		page = arena_load_acquire(brk);
+		if (end - page < pages)
 			break;
-		if (__sync_val_compare_and_swap(&heap->brk, page, page + pages) == page)
+		if (__sync_val_compare_and_swap(brk, page, page + pages) == page)
 			return page;
 	}
 	return 0;
 }
 
-/* Gives pages back that nobody has used: to a range only if none were taken since. */
+/* As arena_run_push(), for pages that are not there; the table of a range has them all. */
+static __always_inline void arena_lost_push(struct arena_heap __arena *heap, __u32 page)
+{
+	__u32 first;
+	int i;
+
+	__sync_fetch_and_add(&heap->lost_pages, 1);
+	bpf_for(i, 0, ARENA_PUSH_TRIES) {
+		first = arena_load_acquire(&heap->lost);
+		arena_page_set(heap, page, ARENA_PAGE_NONE | first);
+		if (__sync_val_compare_and_swap(&heap->lost, first, page) == first)
+			break;
+	}
+}
+
+/* Under the lock, so that nobody else pops, and what was pushed meanwhile is noticed. */
+static __always_inline __u32 arena_lost_pop(struct arena_heap __arena *heap)
+{
+	__u32 page = arena_load_acquire(&heap->lost), next;
+
+	if (!page)
+		return 0;
+	next = arena_page_get(heap, page) & ARENA_PAGE_VALUE;
+	if (__sync_val_compare_and_swap(&heap->lost, page, next) != page)
+		return 0;
+	arena_page_set(heap, page, ARENA_PAGE_NONE);
+	__sync_fetch_and_sub(&heap->lost_pages, 1);
+	return page;
+}
+
+/*
+ * Gives pages back that nobody has used. Those of a range are taken again soon if none
+ * behind them were taken since; if there were, they are lost until pages are short.
+ */
 static __always_inline void arena_source_return(struct arena_heap __arena *heap, __u32 page,
 						__u32 pages)
 {
+	__u32 __arena *brk = arena_is_for_slabs(heap, page) ? &heap->slabs_brk : &heap->brk;
+	int i;
+
 	__sync_fetch_and_sub(&heap->pages, pages);
-	if (!heap->end)
+	if (!heap->end) {
 		arena_source_free(heap, page, pages);
-	else if (__sync_val_compare_and_swap(&heap->brk, page + pages, page) != page + pages)
-		__sync_fetch_and_add(&heap->lost_pages, pages);
+		return;
+	}
+	if (__sync_val_compare_and_swap(brk, page + pages, page) == page + pages)
+		return;
+	bpf_for(i, 0, (int)pages)
+		arena_lost_push(heap, page + i);
+}
+
+/* Returns whether the heap may have so many more pages, and counts them. */
+static __always_inline int arena_source_charge(struct arena_heap __arena *heap, __u32 pages)
+{
+	__u32 have = __sync_fetch_and_add(&heap->pages, pages);
+
+	if (!heap->limit || have + pages <= heap->limit)
+		return 1;
+	__sync_fetch_and_sub(&heap->pages, pages);
+	__sync_fetch_and_add(&heap->over_limit, 1);
+	return 0;
 }
 
 /* Takes zeroed pages that are next to each other; 0 if there are none. */
-static __always_inline __u32 arena_source_take(struct arena_heap __arena *heap, __u32 pages)
+static __always_inline __u32 arena_source_take(struct arena_heap __arena *heap, __u32 pages,
+					       int for_slabs)
 {
-	__u32 page, have = __sync_fetch_and_add(&heap->pages, pages);
+	__u32 page;
 
-	if (heap->limit && have + pages > heap->limit) {
-		__sync_fetch_and_sub(&heap->pages, pages);
-		__sync_fetch_and_add(&heap->over_limit, 1);
+	if (!arena_source_charge(heap, pages))
 		return 0;
-	}
 	if (!heap->end) {
 		page = arena_source_pages(pages);
 	} else {
-		page = arena_range_take(heap, pages);
+		page = for_slabs ? arena_range_take(&heap->slabs_brk, heap->slabs_end, pages) :
+				   arena_range_take(&heap->brk, heap->end, pages);
 		if (page && !arena_range_populate(heap, page, pages)) {
 			arena_source_return(heap, page, pages);
 			__sync_fetch_and_add(&heap->no_memory, 1);
@@ -534,7 +689,22 @@ static __always_inline __u32 arena_source_take(struct arena_heap __arena *heap, 
 	return page;
 }
 
-/* Sees to it that there is a leaf for the page. */
+/* Tries again, with a page that was lost. */
+static __always_inline int arena_lost_bring(struct arena_heap __arena *heap, __u32 page)
+{
+	if (!arena_source_charge(heap, 1)) {
+		arena_lost_push(heap, page);
+		return 0;
+	}
+	if (!arena_range_populate(heap, page, 1)) {
+		arena_source_return(heap, page, 1);
+		return 0;
+	}
+	arena_run_push(heap, page, 1);
+	return 1;
+}
+
+/* Sees to it that there is a leaf for the page. A range has had all since it was made. */
 static __always_inline int arena_leaf_add(struct arena_heap __arena *heap, __u32 page)
 {
 	__u32 __arena *root = arena_page_root(heap, page);
@@ -542,7 +712,7 @@ static __always_inline int arena_leaf_add(struct arena_heap __arena *heap, __u32
 
 	if (arena_load_acquire(root))
 		return 1;
-	leaf = arena_source_take(heap, 1);
+	leaf = arena_source_take(heap, 1, 0);
 	if (!leaf)
 		return 0;
 	if (__sync_val_compare_and_swap(root, 0, leaf))
@@ -552,11 +722,25 @@ static __always_inline int arena_leaf_add(struct arena_heap __arena *heap, __u32
 	return 1;
 }
 
-/* Brings pages for the pool. */
+/* A page for slabs is lacking, and not so many for the pool. */
+#define ARENA_FOR_SLABS		ARENA_WINDOW_PAGES
+
+/* How many more pages of a range there must be to have so many in a row. */
+static __always_inline __u32 arena_range_lacks(struct arena_heap __arena *heap, __u32 pages)
+{
+	__u32 have = heap->end ? arena_run_pages(heap, arena_load_acquire(&heap->brk) - 1) : 0;
+
+	return have < pages ? pages - have : pages;
+}
+
+/* Brings pages for the pool, or for slabs. */
 arena_global_func int arena_heap_grow(struct arena_heap __arena *heap __arg_arena, __u32 pages)
 {
-	__u32 page = arena_source_take(heap, pages);
+	int for_slabs = pages == ARENA_FOR_SLABS;
+	__u32 page;
 
+	pages = for_slabs ? 1 : arena_range_lacks(heap, pages);
+	page = arena_source_take(heap, pages, for_slabs);
 	if (!page)
 		return 0;
 	if (!arena_leaf_add(heap, page) || !arena_leaf_add(heap, page + pages - 1)) {
@@ -654,39 +838,65 @@ static __always_inline void arena_slab_park(struct arena_heap __arena *heap, __u
 		arena_slab_look(heap, slab);
 }
 
-/* Makes a page one of slabs; the first of them only links the page. */
-static __always_inline void arena_slabs_add(struct arena_heap __arena *heap, __u32 page)
+/* Makes pages ones of slabs; the first slab of each only links the page. */
+arena_func void arena_slabs_add(struct arena_heap __arena *heap, __u32 page, __u32 pages)
 {
-	struct arena_slab __arena *slab = arena_heap_page(heap, page);
-	int i;
+	struct arena_slab __arena *slab = arena_heap_page(heap, page), *first;
+	int i, slabs = pages * ARENA_SLABS_PER_PAGE;
 
-	bpf_for(i, 0, (int)ARENA_SLABS_PER_PAGE) {
+	bpf_for(i, 0, slabs) {
 		slab[i].word = 0;
 		slab[i].where = ARENA_SLAB_UNUSED;
 		slab[i].is_news = 0;
-		if (!i)
-			continue;
-		slab[i].next = heap->unused_slabs;
-		heap->unused_slabs = arena_slab_nr(&slab[i]);
+		if (i % ARENA_SLABS_PER_PAGE) {
+			slab[i].next = heap->unused_slabs;
+			heap->unused_slabs = arena_slab_nr(&slab[i]);
+		}
 	}
-	slab->next = heap->slab_pages;
-	arena_store_release(&heap->slab_pages, page);
-	__sync_fetch_and_add(&heap->table_pages, 1);
+	bpf_for(i, 0, (int)pages) {
+		first = &slab[i * ARENA_SLABS_PER_PAGE];
+		first->next = heap->slab_pages;
+		arena_store_release(&heap->slab_pages, page + i);
+	}
+	__sync_fetch_and_add(&heap->table_pages, pages);
 }
 
-/* Returns 0, or how many pages the pool lacks. */
+/*
+ * Pages of slabs never go back, and where pages are the arena's they may be anywhere. So
+ * that they leave room for large objects between them, they come in pieces: each doubles
+ * what there is, up to one for 992 slabs. There is none of a smaller piece.
+ */
+#define ARENA_SLABS_PIECE	32U
+
+static __always_inline __u32 arena_slabs_piece(struct arena_heap __arena *heap)
+{
+#if defined(__BPF__) && defined(ARENA_HEAP_FILLED)
+	/* Nobody has seen to it that there is a larger one. */
+	(void)heap;
+	return 1;
+#else
+	__u32 pages = arena_load_acquire(&heap->table_pages) ?: 1;
+
+	return pages < ARENA_SLABS_PIECE ? pages : ARENA_SLABS_PIECE;
+#endif
+}
+
+/* Returns 0, or how many pages the pool lacks, or ARENA_FOR_SLABS. */
 static __always_inline __u32 arena_slab_new(struct arena_heap __arena *heap, __u32 class,
 					    __u32 __arena *current_slab)
 {
-	__u32 page, pages = arena_class_pages(class), objects = arena_class_objects(class);
+	__u32 page, pages = arena_class_pages(class), objects = arena_class_objects(class), piece;
 	struct arena_slab __arena *slab;
 	int i;
 
 	if (!heap->unused_slabs) {
-		page = arena_pool_take(heap, 1);
+		if (heap->end)
+			return ARENA_FOR_SLABS;
+		piece = arena_slabs_piece(heap);
+		page = arena_pool_take(heap, piece);
 		if (!page)
-			return 1;
-		arena_slabs_add(heap, page);
+			return piece;
+		arena_slabs_add(heap, page, piece);
 	}
 	page = arena_pool_take(heap, pages);
 	if (!page)
@@ -714,7 +924,10 @@ static __always_inline int arena_heap_read_run(struct arena_heap __arena *heap)
 	if (!nr)
 		return 0;
 	heap->old_run_news = arena_run_at(heap, nr)->next;
-	arena_pool_add(heap, nr, arena_run_at(heap, nr)->pages);
+	if (arena_is_for_slabs(heap, nr))
+		arena_slabs_add(heap, nr, 1);
+	else
+		arena_pool_add(heap, nr, arena_run_at(heap, nr)->pages);
 	return 1;
 }
 
@@ -754,16 +967,16 @@ static __always_inline int arena_heap_read_news(struct arena_heap __arena *heap)
 }
 
 /*
- * Another slab in place of the current one, if that is still @seen. Returns 0, or how
- * many pages the pool lacks, or -ETIMEDOUT.
+ * Another slab in place of the current one, if that is still @seen. Returns 0, or what
+ * arena_slab_new() lacks, or -ETIMEDOUT.
  */
 static __always_inline int arena_slab_refill(struct arena_heap __arena *heap, __u32 class,
-					     __u32 __arena *current_slab, __u32 seen)
+					     __u32 __arena *current_slab, __u32 seen, __u64 end)
 {
 	struct arena_slab __arena *slab;
 	__u32 nr, lacks = 0;
 
-	if (arena_spin_lock(&heap->lock))
+	if (arena_heap_lock(heap, end))
 		return -ETIMEDOUT;
 	arena_heap_read_news(heap);
 	if (arena_load_acquire(current_slab) != seen)
@@ -785,9 +998,12 @@ out:
 	return lacks;
 }
 
-/* Gives up an empty slab that somebody keeps at hand, and returns whether there was one. */
+/*
+ * Gives up an empty slab that somebody keeps at hand, and returns whether there was one,
+ * or -ETIMEDOUT.
+ */
 arena_global_func int arena_shard_reclaim(struct arena_heap __arena *heap __arg_arena,
-					  __u32 shard, __u32 class)
+					  __u32 shard, __u32 class, __u64 end)
 {
 	__u32 __arena *current_slab = &heap->shard[shard].current_slab[class];
 	__u32 nr = arena_load_acquire(current_slab);
@@ -795,8 +1011,8 @@ arena_global_func int arena_shard_reclaim(struct arena_heap __arena *heap __arg_
 	if (!nr || arena_load_acquire(&arena_slab_at(heap, nr)->word) !=
 	    arena_slab_word(class, arena_class_objects(class)))
 		return 0;
-	if (arena_spin_lock(&heap->lock))
-		return 0;
+	if (arena_heap_lock(heap, end))
+		return -ETIMEDOUT;
 	if (arena_load_acquire(current_slab) == nr) {
 		arena_store_release(current_slab, 0);
 		arena_slab_park(heap, nr);
@@ -805,36 +1021,45 @@ arena_global_func int arena_shard_reclaim(struct arena_heap __arena *heap __arg_
 	return 1;
 }
 
-arena_global_func int arena_heap_catch_up(struct arena_heap __arena *heap __arg_arena)
+/* Returns whether there was news, or a lost page is there now, or -ETIMEDOUT. */
+arena_global_func int arena_heap_catch_up(struct arena_heap __arena *heap __arg_arena, __u64 end)
 {
+	__u32 lost;
 	int some;
 
-	if (arena_spin_lock(&heap->lock))
-		return 0;
+	if (arena_heap_lock(heap, end))
+		return -ETIMEDOUT;
 	some = arena_heap_read_news(heap);
+	lost = arena_lost_pop(heap);
 	arena_spin_unlock(&heap->lock);
-	return some;
+	return lost ? some + arena_lost_bring(heap, lost) : some;
 }
 
 #define ARENA_CATCH_UP_TURNS	256
 
 /*
- * When pages are short: empty slabs are given up, and all news is read. Returns whether
- * there was any of either, and so perhaps some pages more.
+ * When pages are short: empty slabs are given up, all news is read, and lost pages are
+ * tried again. Returns whether any of it helped, and so perhaps there are some pages more,
+ * or -ETIMEDOUT.
  */
-arena_global_func int arena_heap_reclaim(struct arena_heap __arena *heap __arg_arena)
+arena_global_func int arena_heap_reclaim(struct arena_heap __arena *heap __arg_arena, __u64 end)
 {
-	int i, some = 0;
+	int i, got = 0, some = 0;
 
-	bpf_for(i, 0, ARENA_HEAP_SHARDS * ARENA_HEAP_CLASSES)
-		some |= arena_shard_reclaim(heap, i / ARENA_HEAP_CLASSES,
-					    i % ARENA_HEAP_CLASSES);
+	bpf_for(i, 0, ARENA_HEAP_SHARDS * ARENA_HEAP_CLASSES) {
+		got = arena_shard_reclaim(heap, i / ARENA_HEAP_CLASSES,
+					  i % ARENA_HEAP_CLASSES, end);
+		if (got < 0)
+			return got;
+		some |= got;
+	}
 	bpf_for(i, 0, ARENA_CATCH_UP_TURNS) {
-		if (!arena_heap_catch_up(heap))
+		got = arena_heap_catch_up(heap, end);
+		if (got <= 0)
 			break;
 		some = 1;
 	}
-	return some;
+	return got < 0 ? got : some;
 }
 
 #ifdef __BPF__
@@ -865,22 +1090,66 @@ arena_global_func __u32 arena_heap_give_back(struct arena_heap __arena *heap __a
 	return pages;
 }
 
+#endif /* __BPF__ */
+
+#if defined(__BPF__) && !defined(ARENA_HEAP_FILLED)
+
 static __always_inline void arena_heap_shrink(struct arena_heap __arena *heap)
 {
-	if (!heap->end && heap->pool_pages > ARENA_HEAP_KEEP)
+	if (!heap->end && !arena_reuse_loses_writes() && heap->pool_pages > ARENA_HEAP_KEEP)
 		arena_heap_give_back(heap, ARENA_HEAP_KEEP);
 }
 
 #else
 
-static __always_inline void arena_heap_shrink(struct arena_heap *heap)
+static __always_inline void arena_heap_shrink(struct arena_heap __arena *heap)
 {
 	(void)heap;
 }
 
-#endif /* __BPF__ */
+#endif
 
-#define ARENA_TRIM_RUNS		1024
+/* What arena_malloc() does when there are not enough pages. */
+static __always_inline int arena_heap_more(struct arena_heap __arena *heap, __u32 pages)
+{
+#if defined(__BPF__) && defined(ARENA_HEAP_FILLED)
+	__sync_fetch_and_add(&heap->no_memory, 1);
+	return 0;
+#else
+	return arena_heap_grow(heap, pages);
+#endif
+}
+
+/**
+ * arena_heap_fill() - bring free pages
+ * @heap: the heap
+ * @pages: how many shall be free, so that arena_malloc() need not ask for any
+ *
+ * Context: as bpf_arena_alloc_pages(); in user space only for a range
+ * Return: 0, or -ENOMEM if there are fewer
+ */
+static __always_inline int arena_heap_fill(struct arena_heap __arena *heap, __u32 pages)
+{
+	__u64 end = arena_heap_now() + ARENA_HEAP_WAIT_NS;
+	int i;
+
+	/* A range has pages for slabs that are not in the pool. */
+	if (heap->end && !heap->unused_slabs) {
+		if (!arena_heap_grow(heap, ARENA_FOR_SLABS))
+			return -ENOMEM;
+		arena_heap_catch_up(heap, end);
+	}
+	bpf_for(i, 0, (int)pages) {
+		if (arena_load_acquire(&heap->pool_pages) >= pages)
+			break;
+		if (!arena_heap_grow(heap, 1))
+			return -ENOMEM;
+		arena_heap_catch_up(heap, end);
+	}
+	return 0;
+}
+
+#define ARENA_TRIM_TURNS	1024
 
 /**
  * arena_heap_trim() - give up what the heap keeps for later
@@ -889,15 +1158,19 @@ static __always_inline void arena_heap_shrink(struct arena_heap *heap)
  * Slabs that are empty, which CPUs and threads have at hand, become free pages. In a
  * program, and if the heap takes its pages from the arena, all that are free go back there.
  *
- * Context: any
+ * Context: any; it waits for the lock as long as arena_malloc() may
  */
 static __always_inline void arena_heap_trim(struct arena_heap __arena *heap)
 {
-	arena_heap_reclaim(heap);
-#ifdef __BPF__
+	__u64 end = arena_heap_now() + ARENA_HEAP_WAIT_NS;
 	int i;
 
-	bpf_for(i, 0, ARENA_TRIM_RUNS)
+	/* More may have been freed, while somebody had the lock, than is read at a time. */
+	bpf_for(i, 0, ARENA_TRIM_TURNS)
+		if (arena_heap_reclaim(heap, end) <= 0)
+			break;
+#ifdef __BPF__
+	bpf_for(i, 0, ARENA_TRIM_TURNS)
 		if (heap->end || !arena_heap_give_back(heap, 0))
 			break;
 #endif
@@ -942,7 +1215,7 @@ static __always_inline void __arena *arena_slab_pick(struct arena_heap __arena *
 		w = i % (ARENA_SLAB_MAX_OBJECTS / 64);
 		bits = ~arena_load_acquire(&slab->taken[w]);
 		bit = bits & -bits;
-		if (!bit || __sync_fetch_and_or(&slab->taken[w], bit) & bit)
+		if (!bit || arena_fetch_or(&slab->taken[w], bit) & bit)
 			continue;
 		offset = (w * 64ULL + arena_lowest_bit(bit)) * arena_class_size(class);
 		return arena_heap_page(heap, arena_load_acquire(&slab->first)) + offset;
@@ -978,10 +1251,13 @@ static __always_inline void __arena *arena_slab_take(struct arena_heap __arena *
 }
 
 /*
- * An attempt to allocate: returns the object, or how many pages are to be brought for
- * the next attempt, or 0 if there is no use in one.
+ * An attempt to allocate: returns the object, or what arena_heap_grow() is to bring for
+ * the next attempt, or 0 if the lock could not be had.
  */
-arena_global_func __u64 arena_small_try(struct arena_heap __arena *heap __arg_arena, __u32 class)
+#define ARENA_LACKS(pages)	((__u64)(pages) << 1 | 1)	/* No object is odd. */
+
+arena_global_func __u64 arena_small_try(struct arena_heap __arena *heap __arg_arena, __u32 class,
+					__u64 end)
 {
 	__u32 __arena *current_slab;
 	void __arena *obj;
@@ -995,54 +1271,68 @@ arena_global_func __u64 arena_small_try(struct arena_heap __arena *heap __arg_ar
 		if (obj)
 			return (__u64)obj;
 	}
-	lacks = arena_slab_refill(heap, class, current_slab, seen);
-	if (lacks > 0)
-		return lacks;
-	if (lacks < 0) {
-		__sync_fetch_and_add(&heap->lock_timeouts, 1);
-		return 0;
-	}
+	lacks = arena_slab_refill(heap, class, current_slab, seen, end);
+	if (lacks)
+		return lacks > 0 ? ARENA_LACKS(lacks) : 0;
 	seen = arena_load_acquire(current_slab);
 	obj = seen ? arena_slab_take(heap, seen, class) : NULL;
 	/* Others have been faster: once more */
-	return obj ? (__u64)obj : arena_class_pages(class);
+	return obj ? (__u64)obj : ARENA_LACKS(arena_class_pages(class));
 }
 
-arena_global_func __u64 arena_large_try(struct arena_heap __arena *heap __arg_arena, __u32 pages)
+arena_global_func __u64 arena_large_try(struct arena_heap __arena *heap __arg_arena, __u32 pages,
+					__u64 end)
 {
 	__u32 page;
 
-	if (arena_spin_lock(&heap->lock)) {
-		__sync_fetch_and_add(&heap->lock_timeouts, 1);
+	if (arena_heap_lock(heap, end))
 		return 0;
-	}
 	arena_heap_read_news(heap);
 	page = arena_pool_take(heap, pages);
 	if (page)
 		arena_page_set(heap, page, ARENA_PAGE_LARGE | pages);
 	arena_spin_unlock(&heap->lock);
 	if (!page)
-		return pages;
+		return ARENA_LACKS(pages);
 	__sync_fetch_and_add(&heap->large_objects, 1);
 	__sync_fetch_and_add(&heap->large_pages, pages);
 	return (__u64)arena_heap_page(heap, page);
 }
 
-/* Pages that one has brought others may take: so there is more than one attempt. */
-#define ARENA_MALLOC_TRIES	8
+/*
+ * Pages that one has brought others may take: so there is more than one attempt. The clock
+ * is not read before somebody is found to have the lock.
+ */
+#define ARENA_MALLOC_TRIES	16
 
 arena_global_func __u64 arena_malloc_class(struct arena_heap __arena *heap __arg_arena,
 					   __u32 class, __u32 pages)
 {
-	__u64 got;
-	int i;
+	__u64 got, end = 0;
+	int i, some;
 
 	bpf_for(i, 0, ARENA_MALLOC_TRIES) {
-		got = pages ? arena_large_try(heap, pages) : arena_small_try(heap, class);
-		if (!got || got > ARENA_WINDOW_PAGES)
+		got = pages ? arena_large_try(heap, pages, end) :
+			      arena_small_try(heap, class, end);
+		if (got && !(got & 1))
 			return got;
-		if (!arena_heap_grow(heap, got) && !arena_heap_reclaim(heap))
+		some = -ETIMEDOUT;
+		if (got)
+			some = arena_heap_more(heap, got >> 1) ?: arena_heap_reclaim(heap, end);
+		if (some > 0)
+			continue;
+		if (!some) {
+			/* Where there are no three pages in a row there may be a single one. */
+			if (pages || arena_class_pages(class) == 1)
+				break;
+			class++;
+			continue;
+		}
+		if (end) {
+			__sync_fetch_and_add(&heap->lock_timeouts, 1);
 			break;
+		}
+		end = arena_heap_now() + ARENA_HEAP_WAIT_NS;
 	}
 	return 0;
 }
@@ -1059,22 +1349,16 @@ arena_global_func __u64 arena_malloc_class(struct arena_heap __arena *heap __arg
  */
 static __always_inline void __arena *arena_malloc(struct arena_heap __arena *heap, __u64 size)
 {
-	__u32 class;
 	__u64 obj;
 
 	if (size > ARENA_MALLOC_MAX) {
 		__sync_fetch_and_add(&heap->too_large, 1);
 		return NULL;
 	}
-	if (size > ARENA_SLAB_MAX_SIZE) {
+	if (size > ARENA_SLAB_MAX_SIZE)
 		obj = arena_malloc_class(heap, 0, (size + PAGE_SIZE - 1) / PAGE_SIZE);
-		return (void __arena *)obj;
-	}
-	class = arena_class_of(size);
-	obj = arena_malloc_class(heap, class, 0);
-	/* Where there are no three pages in a row there may be a single one. */
-	if (!obj && arena_class_pages(class) > 1)
-		obj = arena_malloc_class(heap, class + 1, 0);
+	else
+		obj = arena_malloc_class(heap, arena_class_of(size), 0);
 	return (void __arena *)obj;
 }
 
@@ -1180,23 +1464,41 @@ static __always_inline int arena_heap_init(struct arena_heap __arena *heap, __u3
  *
  * None of the pages may have been touched or allocated, and nobody else may do so: leave
  * them to the heap by taking the end of the arena, for bpf_arena_alloc_pages() begins with
- * the lowest. The heap needs one page in 1024, and one for each 31 slabs, for itself.
+ * the lowest. The heap keeps the end of the range for itself: one page in 1024, which are
+ * taken at once, and of the others one in 32, which are taken one by one for slabs.
  *
- * Return: 0, or -EINVAL if the range is empty, not aligned, or crosses a multiple of
- * 4 GiB, or if the heap is in use
+ * Return: 0, or -EINVAL if the range has less than three pages, or one more if it crosses
+ * a multiple of 4 MiB, or is not aligned, or crosses a multiple of 4 GiB, or if the heap is
+ * in use, or, in a program, -ENOMEM if the first pages cannot be had
  */
 static __always_inline int arena_heap_init_range(struct arena_heap __arena *heap,
 						 void __arena *start, __u32 pages)
 {
-	__u32 first = arena_page_nr(start);
+	__u32 first = arena_page_nr(start), end = first + pages, leaf = first / ARENA_LEAF_PAGES;
+	__u32 leaves, slab_pages;
+	int i;
 
 	if (heap->pages || heap->end || !pages || (__u64)start % PAGE_SIZE ||
 	    pages > ARENA_WINDOW_PAGES - first)
 		return -EINVAL;
-	heap->base = (__u64)start & ~0xffffffffULL;
 	/* A pointer to the first page of the window would be NULL. */
-	heap->brk = first ?: 1;
-	arena_store_release(&heap->end, first + pages);
+	first = first ?: 1;
+	leaves = (end - 1) / ARENA_LEAF_PAGES - leaf + 1;
+	if (end - first < leaves + 2)
+		return -EINVAL;
+	/* Slabs have a page at least, and a page of slabs has one that is not used. */
+	slab_pages = (end - first - leaves + ARENA_SLABS_PER_PAGE - 1) / ARENA_SLABS_PER_PAGE;
+	heap->base = (__u64)start & ~0xffffffffULL;
+	if (!arena_range_populate(heap, end - leaves, leaves))
+		return -ENOMEM;
+	bpf_for(i, 0, (int)leaves)
+		heap->root[(leaf + i) % ARENA_HEAP_LEAVES] = end - leaves + i;
+	heap->pages = leaves;
+	heap->table_pages = leaves;
+	heap->brk = first;
+	heap->slabs_end = end - leaves;
+	heap->slabs_brk = end - leaves - slab_pages;
+	arena_store_release(&heap->end, heap->slabs_brk);
 	return 0;
 }
 

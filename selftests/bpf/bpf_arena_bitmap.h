@@ -81,19 +81,19 @@ static inline int arena_test_bit(__u64 nr, __u64 __arena *map)
  */
 static inline int arena_test_and_set_bit(__u64 nr, __u64 __arena *map)
 {
-	return !!(__sync_fetch_and_or(&map[nr / 64], ARENA_BIT(nr)) & ARENA_BIT(nr));
+	return !!(arena_fetch_or(&map[nr / 64], ARENA_BIT(nr)) & ARENA_BIT(nr));
 }
 
 /* As arena_test_and_set_bit(), for zero */
 static inline int arena_test_and_clear_bit(__u64 nr, __u64 __arena *map)
 {
-	return !!(__sync_fetch_and_and(&map[nr / 64], ~ARENA_BIT(nr)) & ARENA_BIT(nr));
+	return !!(arena_fetch_and(&map[nr / 64], ~ARENA_BIT(nr)) & ARENA_BIT(nr));
 }
 
 /* As arena_test_and_set_bit(), for the other value */
 static inline int arena_test_and_change_bit(__u64 nr, __u64 __arena *map)
 {
-	return !!(__sync_fetch_and_xor(&map[nr / 64], ARENA_BIT(nr)) & ARENA_BIT(nr));
+	return !!(arena_fetch_xor(&map[nr / 64], ARENA_BIT(nr)) & ARENA_BIT(nr));
 }
 
 /*

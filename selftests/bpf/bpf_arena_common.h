@@ -10,8 +10,11 @@
 
 #ifdef __BPF__
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
 #else
 #include <stddef.h>
+#include <linux/types.h>
+#include <sys/cdefs.h>
 #endif
 
 #ifndef NUMA_NO_NODE
@@ -168,6 +171,37 @@ void __arena *bpf_arena_alloc_pages(void *map, void __arena *addr, __u32 page_cn
 void bpf_arena_free_pages(void *map, void __arena *ptr, __u32 page_cnt) __ksym __weak;
 int bpf_arena_reserve_pages(void *map, void __arena *addr, __u32 page_cnt) __ksym __weak;
 
+/*
+ * What a kernel can do, of what mainline's have learned since 6.12. Each is a constant when
+ * a program is loaded: what is not reached for it is not verified. Names of types say it:
+ * the first one is of arenas of 6.1, the second one of those of mainline from 7.0 on.
+ */
+struct arena_stock___known {};
+struct arena_free_span___known {};
+struct bpf_subprog_info___known {
+	_Bool might_sleep;
+} __attribute__((preserve_access_index));
+
+/*
+ * Do programs that must not sleep allocate and free pages? From 7.0 on. (A global function
+ * that could, if it did not ask this, is one that may sleep for mainline's 6.15 to 6.19.)
+ */
+#define arena_pages_nosleep()						\
+	(bpf_core_type_exists(struct arena_stock___known) ||		\
+	 bpf_core_type_exists(struct arena_free_span___known))
+
+/*
+ * Can the place of a page that was freed be allocated again while other CPUs still know the
+ * page, so that what they write there is lost? From 7.0 on, and as far as 7.3.
+ */
+#define arena_reuse_loses_writes()					\
+	bpf_core_type_exists(struct arena_free_span___known)
+
+/* Can global functions be called with preemption disabled? From 6.15 on. */
+#define arena_calls_in_sections()					\
+	(bpf_core_type_exists(struct arena_stock___known) ||		\
+	 bpf_core_field_exists(struct bpf_subprog_info___known, might_sleep))
+
 /* The part of the kernel's struct bpf_arena that programs may rely on. */
 struct bpf_arena___base {
 	__u64 user_vm_start;
@@ -197,6 +231,65 @@ struct bpf_arena___base {
 #define bpf_for(i, start, end)	for ((i) = (start); (i) < (end); (i)++)
 
 #endif /* __BPF__ */
+
+/*
+ * How many entries a walk looks at. Who can write to the arena can make a ring of a list, or
+ * forge what a structure says of its size: no walk goes on for ever, nor, in a program, until
+ * its budget of turns is used up. ARENA_WALK_MAX is for walks over all of a structure, and no
+ * word of the arena lifts it. In a program it is what can be done in a softirq, whose round
+ * may take 2 ms: each entry in a page of its own, and none in a cache, they are 16384 misses
+ * of up to 100 ns. A program that walks more, where it may take longer, defines another one
+ * before it includes the headers. In user space it is more than an arena has room for.
+ */
+#ifndef ARENA_WALK_MAX
+#ifdef __BPF__
+#define ARENA_WALK_MAX		16384
+#else
+#define ARENA_WALK_MAX		0x40000000
+#endif
+#endif
+
+struct arena_walk {
+	__u64 left;
+#ifndef __BPF__
+	__u64 turn;
+	const void *mark;
+#endif
+};
+
+/* Of a structure that has @entries, or says so; to the verifier @any is any number. */
+static __always_inline struct arena_walk arena_walk_begin(__u64 entries, __u64 any)
+{
+	struct arena_walk walk = {
+		.left = entries < ARENA_WALK_MAX ? entries : ARENA_WALK_MAX,
+	};
+
+	arena_forget(walk.left, any);
+	return walk;
+}
+
+/*
+ * Is there another turn, in which @at is looked at? User space, where ARENA_WALK_MAX would be
+ * long, also sees that it comes back to where it was: it remembers what it looked at in turn
+ * 1, 2, 4, 8 and so on, and a ring of n entries ends before turn 3n. @at is NULL where the
+ * memory of an entry may be another entry's in the same walk.
+ */
+static __always_inline int arena_walk_on(struct arena_walk *walk, const void __arena *at)
+{
+	if (!walk->left)
+		return 0;
+	walk->left--;
+#ifdef __BPF__
+	(void)at;
+#else
+	if (at && at == walk->mark)
+		return 0;
+	walk->turn++;
+	if (!(walk->turn & (walk->turn - 1)))
+		walk->mark = at;
+#endif
+	return 1;
+}
 
 #ifndef arena_container_of
 #define arena_container_of(ptr, type, member)				\

@@ -14,7 +14,8 @@
  *	struct arena_htab_node __arena *n;
  *
  *	arena_htab_init(&table, &heap);
- *	arena_htab_add(&table, &new->node, arena_htab_hash(new->key));
+ *	if (arena_htab_add(&table, &new->node, arena_htab_hash(new->key)))
+ *		it is not added: too many have that hash
  *	n = arena_htab_find(&table, arena_htab_hash(key));
  *	if (n)
  *		value = arena_htab_entry(n, struct elem, node)->value;
@@ -38,8 +39,19 @@
  * bucket; arena_htab_trim() gives back those that are too many.
  *
  * Loops over entries are as in bpf_arena_list.h: the variable is NULL at the end, and is
- * not if the kernel ended the loop. All others are counted by iterators, and end by
+ * not if the loop was ended before. All others are counted by iterators, and end by
  * themselves: they take nothing from the program's budget of turns (see can_loop).
+ *
+ * Bounds. Nothing here looks at more of a chain than the table has entries by its own count,
+ * nor at more than ARENA_HTAB_CHAIN of them, 1024, whatever the count says: it takes 0.1 ms if
+ * each is a cache miss. Before, a chain that somebody had made a ring of cost a find 8 million
+ * turns, 150 ms, and user space hung. What is not found so far is not there. For that to be
+ * right, arena_htab_add() adds none to a chain that is so long, and says -ENOSPC: nothing is
+ * changed, and the entry is still the caller's. By chance it does not happen, chains have 2
+ * or 3 entries: it takes 1024 of one hash, or more than 1024 for each bucket in a table that
+ * cannot grow. A walk over all entries looks at as many buckets and entries as there are by
+ * the table's count, and a program's at no more than ARENA_WALK_MAX of both, 16384 if it does
+ * not say otherwise (see bpf_arena_common.h).
  *
  * Concurrency. Changes to a table exclude each other: take a lock around them, like that
  * of bpf_arena_spin_lock.h, or have one writer. Readers do the same, or else, when they
@@ -68,14 +80,22 @@
 #ifndef ENOENT
 #define ENOENT			2
 #endif
+#ifndef EAGAIN
+#define EAGAIN			11
+#endif
+#ifndef ENOSPC
+#define ENOSPC			28
+#endif
+
+/* So many buckets are taken out by a call. */
+#define ARENA_HTAB_TRIM		512
 
 /* Buckets that need no memory, and sequence counters. A power of two. */
 #define ARENA_HTAB_MIN		64
 #define ARENA_HTAB_SEGMENT	(PAGE_SIZE / 8)
 #define ARENA_HTAB_MAX		(64U * ARENA_HTAB_SEGMENT * ARENA_HTAB_SEGMENT)
 
-/* More than an arena has room for, and as many as an iterator can count. */
-#define __ARENA_HTAB_TURNS	8388608
+#define ARENA_HTAB_CHAIN	1024	/* entries of a bucket */
 
 struct arena_htab_node {
 	struct arena_htab_node __arena *next;
@@ -103,7 +123,7 @@ struct arena_htab_directory {
  */
 struct arena_htab {
 	struct arena_heap __arena *heap;
-	__u64 entries;
+	__u64 entries;	/* never less than there are in a chain */
 	__u64 shape;	/* the round in the upper half, buckets split in it in the lower */
 	__u32 seq[ARENA_HTAB_MIN];	/* odd while there is a change */
 	struct arena_htab_bucket first[ARENA_HTAB_MIN];
@@ -136,33 +156,30 @@ struct arena_htab {
  * @member: the node's name in the structure
  */
 #define arena_htab_for_each_possible(htab, pos, value, member)		\
-	for (pos = __arena_htab_at(arena_htab_find(htab, value), pos, member); \
-	     (pos) && can_loop;						\
-	     pos = __arena_htab_at(arena_htab_find_next(&(pos)->member), pos, member))
+	for (struct arena_htab_walk __walk =				\
+		__arena_htab_along(htab, value);			\
+	     ((pos = __arena_htab_at(__walk.next, pos, member))) &&	\
+	     arena_walk_on(&__walk.walk, pos) && can_loop;		\
+	     __walk.next = READ_ONCE((pos)->member.next))		\
+		if ((pos)->member.hash != __walk.hash)			\
+			continue;					\
+		else
 
 /**
  * arena_htab_for_each() - walk all entries, in no order
  * @htab: the table, to which nothing is added meanwhile
- * @pos: the entry, a pointer to a structure in the arena; NULL after the last one
+ * @pos: the entry, a pointer to a structure in the arena, which may be taken out; NULL
+ *	 after the last one. If the walk was ended before, and not by the program, there
+ *	 may be no entry where it points to
  * @member: the node's name in the structure
  */
 #define arena_htab_for_each(htab, pos, member)				\
-	for (pos = __arena_htab_at(arena_htab_first(htab), pos, member); \
-	     (pos) && can_loop;						\
-	     pos = __arena_htab_at(arena_htab_next(htab, &(pos)->member), pos, member))
-
-/**
- * arena_htab_for_each_safe() - walk all entries, and take out some on the way
- * @htab: the table, to which nothing is added meanwhile
- * @pos: the entry, a pointer to a structure in the arena; NULL after the last one
- * @n: another such pointer, for the one that follows
- * @member: the node's name in the structure
- */
-#define arena_htab_for_each_safe(htab, pos, n, member)			\
-	for (pos = __arena_htab_at(arena_htab_first(htab), pos, member); \
-	     (pos) && can_loop &&					\
-	     (n = __arena_htab_at(arena_htab_next(htab, &(pos)->member), pos, member), 1); \
-	     pos = n)
+	for (struct arena_htab_walk __walk = __arena_htab_begin(htab);	\
+	     pos = __arena_htab_at(__walk.at, pos, member), __walk.more && can_loop; \
+	     __arena_htab_on(htab, &__walk))				\
+		if (!__walk.node)					\
+			continue;					\
+		else
 
 /**
  * arena_htab_init() - let a table grow
@@ -243,8 +260,71 @@ __arena_htab_bucket_of(struct arena_htab __arena *htab, __u64 hash)
 static inline __u32 arena_htab_buckets(struct arena_htab __arena *htab)
 {
 	__u64 shape = READ_ONCE(htab->shape);
+	__u32 buckets = __arena_htab_size(shape) + (__u32)shape;
 
-	return __arena_htab_size(shape) + (__u32)shape;
+	return buckets < ARENA_HTAB_MAX ? buckets : ARENA_HTAB_MAX;
+}
+
+/*
+ * How many entries a chain may have. Who has no lock asks after he has read where the chain
+ * begins: entries are counted before they are added, and after they were taken out.
+ */
+static inline __u32 __arena_htab_most(struct arena_htab __arena *htab)
+{
+	__u64 entries = arena_load_acquire(&htab->entries);
+
+	return entries < ARENA_HTAB_CHAIN ? entries : ARENA_HTAB_CHAIN;
+}
+
+/* A walk along one chain, to @next, or along all, up to the bucket @end. */
+struct arena_htab_walk {
+	struct arena_walk walk;
+	struct arena_htab_node __arena *next;
+	struct arena_htab_node __arena *node;	/* NULL in a bucket without any */
+	struct arena_htab_node __arena *at;	/* the node or the bucket, NULL at the end */
+	__u64 hash;
+	__u64 bucket;
+	__u64 end;
+	int more;
+};
+
+static __always_inline struct arena_htab_walk
+__arena_htab_along(struct arena_htab __arena *htab, __u64 hash)
+{
+	struct arena_htab_walk walk = { .hash = hash };
+
+	walk.next = arena_load_acquire(&__arena_htab_bucket_of(htab, hash)->first);
+	walk.walk = arena_walk_begin(__arena_htab_most(htab), (__u64)walk.next);
+	return walk;
+}
+
+/* On to the next entry, or to the next bucket if that has none. */
+static __always_inline void __arena_htab_on(struct arena_htab __arena *htab,
+					    struct arena_htab_walk *walk)
+{
+	struct arena_htab_bucket __arena *bucket = NULL;
+
+	walk->node = walk->next;
+	if (!walk->node && walk->bucket < walk->end) {
+		bucket = __arena_htab_bucket(htab, walk->bucket++);
+		walk->node = bucket->first;
+	}
+	walk->at = walk->node;
+	if (walk->node)
+		walk->next = walk->node->next;
+	else
+		walk->at = (struct arena_htab_node __arena *)bucket;
+	walk->more = walk->at && arena_walk_on(&walk->walk, walk->at);
+}
+
+static __always_inline struct arena_htab_walk __arena_htab_begin(struct arena_htab __arena *htab)
+{
+	struct arena_htab_walk walk = { .end = arena_htab_buckets(htab) };
+
+	walk.walk = arena_walk_begin(htab->entries + walk.end, htab->shape);
+	arena_forget(walk.bucket, htab->shape);
+	__arena_htab_on(htab, &walk);
+	return walk;
 }
 
 /**
@@ -301,18 +381,16 @@ static inline void arena_htab_write_end(struct arena_htab __arena *htab, __u64 h
 	arena_store_release(seq, *seq + 1);
 }
 
-/* The first one from @node on with this hash. Most chains have one node or none. */
+/* The first one of @turns from @node on with this hash. Most chains have one node or none. */
 static arena_noinline struct arena_htab_node __arena *
-__arena_htab_match(struct arena_htab_node __arena *node, __u64 hash)
+__arena_htab_match(struct arena_htab_node __arena *node, __u64 hash, int turns)
 {
 	int turn;
 
-	if (!node || node->hash == hash)
-		return node;
-	bpf_for(turn, 0, __ARENA_HTAB_TURNS) {
-		node = node->next;
+	bpf_for(turn, 0, turns) {
 		if (!node || node->hash == hash)
 			return node;
+		node = node->next;
 	}
 	return NULL;
 }
@@ -327,7 +405,12 @@ __arena_htab_match(struct arena_htab_node __arena *node, __u64 hash)
 static inline struct arena_htab_node __arena *
 arena_htab_find(struct arena_htab __arena *htab, __u64 hash)
 {
-	return __arena_htab_match(READ_ONCE(__arena_htab_bucket_of(htab, hash)->first), hash);
+	struct arena_htab_node __arena *node;
+
+	node = arena_load_acquire(&__arena_htab_bucket_of(htab, hash)->first);
+	if (!node || node->hash == hash)
+		return node;
+	return __arena_htab_match(node, hash, __arena_htab_most(htab));
 }
 
 /**
@@ -339,52 +422,7 @@ arena_htab_find(struct arena_htab __arena *htab, __u64 hash)
 static inline struct arena_htab_node __arena *
 arena_htab_find_next(const struct arena_htab_node __arena *node)
 {
-	return __arena_htab_match(READ_ONCE(node->next), node->hash);
-}
-
-/* The first one in the buckets from @begin on. */
-static arena_noinline struct arena_htab_node __arena *
-__arena_htab_first_from(struct arena_htab __arena *htab, int begin)
-{
-	struct arena_htab_node __arena *node;
-	int end = arena_htab_buckets(htab);
-	int index;
-
-	bpf_for(index, begin, end) {
-		node = __arena_htab_bucket(htab, index)->first;
-		if (node)
-			return node;
-	}
-	return NULL;
-}
-
-/**
- * arena_htab_first() - one of the entries of a table
- * @htab: the table
- *
- * Return: NULL if it is empty
- */
-static inline struct arena_htab_node __arena *
-arena_htab_first(struct arena_htab __arena *htab)
-{
-	return __arena_htab_first_from(htab, 0);
-}
-
-/**
- * arena_htab_next() - the entry after another one, as arena_htab_for_each() sees them
- * @htab: the table
- * @node: the other one, in the table
- *
- * Return: NULL after the last one
- */
-static inline struct arena_htab_node __arena *
-arena_htab_next(struct arena_htab __arena *htab, const struct arena_htab_node __arena *node)
-{
-	struct arena_htab_node __arena *next = node->next;
-
-	if (next)
-		return next;
-	return __arena_htab_first_from(htab, __arena_htab_index(htab->shape, node->hash) + 1);
+	return __arena_htab_match(READ_ONCE(node->next), node->hash, ARENA_HTAB_CHAIN);
 }
 
 /* Is @index the first bucket that has a page, or a directory, of its own? */
@@ -444,7 +482,7 @@ static arena_noinline void __arena_htab_split(struct arena_htab_bucket __arena *
 	struct arena_htab_node __arena *node;
 	int turn;
 
-	bpf_for(turn, 0, __ARENA_HTAB_TURNS) {
+	bpf_for(turn, 0, ARENA_HTAB_CHAIN) {
 		node = *at;
 		if (!node)
 			break;
@@ -474,6 +512,20 @@ static arena_noinline void __arena_htab_grow(struct arena_htab __arena *htab)
 	arena_htab_write_end(htab, from);
 }
 
+/* How many entries a chain has, ARENA_HTAB_CHAIN if there are more. */
+static arena_noinline int __arena_htab_length(struct arena_htab_bucket __arena *bucket)
+{
+	struct arena_htab_node __arena *node = bucket->first;
+	int turn;
+
+	bpf_for(turn, 0, ARENA_HTAB_CHAIN) {
+		if (!node)
+			return turn;
+		node = node->next;
+	}
+	return ARENA_HTAB_CHAIN;
+}
+
 /**
  * arena_htab_add() - add an entry
  * @htab: the table
@@ -481,29 +533,37 @@ static arena_noinline void __arena_htab_grow(struct arena_htab __arena *htab)
  * @hash: its hash
  *
  * There may be others with the same hash.
+ *
+ * Return: 0, or -ENOSPC if there are ARENA_HTAB_CHAIN entries in the chain that it belongs
+ *	   to, and nothing is changed
  */
-static __always_inline void arena_htab_add(struct arena_htab __arena *htab,
-					   struct arena_htab_node __arena *node, __u64 hash)
+static __always_inline arena_must_check
+int arena_htab_add(struct arena_htab __arena *htab, struct arena_htab_node __arena *node,
+		   __u64 hash)
 {
 	struct arena_htab_bucket __arena *bucket = __arena_htab_bucket_of(htab, hash);
 
+	/* In a smaller table no chain is so long, and there is no need to look. */
+	if (htab->entries >= ARENA_HTAB_CHAIN && __arena_htab_length(bucket) >= ARENA_HTAB_CHAIN)
+		return -ENOSPC;
+	WRITE_ONCE(htab->entries, htab->entries + 1);
 	node->hash = hash;
 	node->next = bucket->first;
 	arena_store_release(&bucket->first, node);
-	htab->entries++;
 	if (htab->entries > arena_htab_buckets(htab))
 		__arena_htab_grow(htab);
+	return 0;
 }
 
-/* What points to @node, or to the end of the chain if that is nowhere. */
+/* What points to @node, or to the end of a chain of up to @most entries if that is nowhere. */
 static arena_noinline struct arena_htab_node __arena *__arena *
 __arena_htab_link(struct arena_htab_bucket __arena *bucket,
-		  const struct arena_htab_node __arena *node)
+		  const struct arena_htab_node __arena *node, int most)
 {
 	struct arena_htab_node __arena *__arena *at = &bucket->first;
 	int turn;
 
-	bpf_for(turn, 0, __ARENA_HTAB_TURNS) {
+	bpf_for(turn, 0, most) {
 		struct arena_htab_node __arena *next = *at;
 
 		if (!next || next == node)
@@ -526,22 +586,26 @@ static arena_noinline int arena_htab_del(struct arena_htab __arena *htab,
 	struct arena_htab_node __arena *__arena *at;
 	__u64 hash = node->hash;
 
-	at = __arena_htab_link(__arena_htab_bucket_of(htab, hash), node);
+	at = __arena_htab_link(__arena_htab_bucket_of(htab, hash), node,
+			       __arena_htab_most(htab));
 	if (*at != node)
 		return -ENOENT;
 	arena_htab_write_begin(htab, hash);
 	WRITE_ONCE(*at, node->next);
 	arena_htab_write_end(htab, hash);
-	htab->entries--;
+	arena_store_release(&htab->entries, htab->entries - 1);
 	return 0;
 }
 
-/* One bucket less. Returns 0 if that is too few. */
+/*
+ * One bucket less. Returns 0 if that is too few, or a chain would be too long; else one more
+ * than how many entries it had to look at.
+ */
 static arena_noinline int __arena_htab_shrink(struct arena_htab __arena *htab)
 {
 	struct arena_htab_bucket __arena *bucket, *last;
 	__u64 shape = htab->shape;
-	__u32 buckets = arena_htab_buckets(htab), to;
+	__u32 buckets = arena_htab_buckets(htab), to, len;
 
 	if (buckets <= ARENA_HTAB_MIN || buckets <= htab->entries)
 		return 0;
@@ -551,25 +615,38 @@ static arena_noinline int __arena_htab_shrink(struct arena_htab __arena *htab)
 	to = shape;
 	bucket = __arena_htab_bucket(htab, to);
 	last = __arena_htab_bucket(htab, buckets - 1);
+	len = __arena_htab_length(bucket) + __arena_htab_length(last);
+	if (len > ARENA_HTAB_CHAIN)
+		return 0;
 	arena_htab_write_begin(htab, to);
-	*__arena_htab_link(bucket, NULL) = last->first;
+	*__arena_htab_link(bucket, NULL, ARENA_HTAB_CHAIN) = last->first;
 	arena_store_release(&htab->shape, shape);
 	arena_htab_write_end(htab, to);
 	__arena_htab_free_memory(htab, buckets - 1);
-	return 1;
+	return 1 + len;
 }
 
 /**
  * arena_htab_trim() - give back memory
  * @htab: the table; if it is empty, all of its memory is given back
+ *
+ * A call takes out ARENA_HTAB_TRIM buckets at most, and looks at ARENA_WALK_MAX entries.
+ *
+ * Return: 0, or -EAGAIN if there is more to be given back, by the next call
  */
-static arena_noinline void arena_htab_trim(struct arena_htab __arena *htab)
+static arena_noinline int arena_htab_trim(struct arena_htab __arena *htab)
 {
-	int turn;
+	int turn, looks, left = ARENA_WALK_MAX;
 
-	bpf_for(turn, 0, __ARENA_HTAB_TURNS)
-		if (!__arena_htab_shrink(htab))
+	bpf_for(turn, 0, ARENA_HTAB_TRIM) {
+		looks = __arena_htab_shrink(htab);
+		if (!looks)
+			return 0;
+		left -= looks;
+		if (left < 0)
 			break;
+	}
+	return -EAGAIN;
 }
 
 #endif /* __BPF_ARENA_HASHTABLE_H */

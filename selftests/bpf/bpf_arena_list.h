@@ -21,8 +21,16 @@
  * A head of zeroes is an empty list, so that nobody need be the first to initialise it.
  *
  * Loops. After a loop over entries its variable is NULL, unless it was left early: by
- * the program, or by the kernel, since it had looped for long enough (see can_loop). A
- * program that must see all entries checks that.
+ * the program, or by the kernel, since it had looped for long enough (see can_loop), or since
+ * there is no end. A program that must see all entries checks that.
+ *
+ * A list does not say how long it is, and who can write to the arena can make a ring of it
+ * that its head is not part of. So a loop in a program ends after ARENA_WALK_MAX entries,
+ * 16384 if it does not say otherwise: see bpf_arena_common.h. In user space it ends when it
+ * comes back to where it was, within three times round; but for the _safe ones, that do so
+ * after 2^30 turns, for there an entry may be freed and another one get its memory. Before
+ * that, a ring of two took all 8 million turns of a program, 150 ms, and user space for ever.
+ * Whatever else is done to a list looks at its neighbours alone.
  *
  * Concurrency. Changes to a list exclude each other: take a lock around them, like that
  * of bpf_arena_spin_lock.h, or have one writer. A walk from the first entry to the last
@@ -31,7 +39,7 @@
  * one that is taken out by arena_list_del() or arena_hlist_del() still leads to those
  * that followed it. The walk may miss what changes meanwhile. In a program it can do no
  * harm even where entries are freed: it reads what is there, perhaps of another list,
- * until can_loop ends it. In user space it is like any other use of freed memory. All
+ * until it has had its turns. In user space it is like any other use of freed memory. All
  * other walks take the lock.
  */
 #ifndef __BPF_ARENA_LIST_H
@@ -109,8 +117,10 @@ struct arena_hlist_head {
  * @member: the link's name in the structure
  */
 #define arena_list_for_each_entry(pos, head, member)			\
-	for (pos = __arena_list_at((head)->next, head, pos, member);	\
-	     (pos) && can_loop;						\
+	for (struct arena_walk __walk =					\
+		(pos = __arena_list_at((head)->next, head, pos, member), \
+		 arena_walk_begin(ARENA_WALK_MAX, (__u64)(head)->next)); \
+	     (pos) && arena_walk_on(&__walk, pos) && can_loop;		\
 	     pos = __arena_list_at((pos)->member.next, head, pos, member))
 
 /**
@@ -120,8 +130,10 @@ struct arena_hlist_head {
  * @member: the link's name in the structure
  */
 #define arena_list_for_each_entry_reverse(pos, head, member)		\
-	for (pos = __arena_list_at((head)->prev, head, pos, member);	\
-	     (pos) && can_loop;						\
+	for (struct arena_walk __walk =					\
+		(pos = __arena_list_at((head)->prev, head, pos, member), \
+		 arena_walk_begin(ARENA_WALK_MAX, (__u64)(head)->prev)); \
+	     (pos) && arena_walk_on(&__walk, pos) && can_loop;		\
 	     pos = __arena_list_at((pos)->member.prev, head, pos, member))
 
 /**
@@ -132,8 +144,10 @@ struct arena_hlist_head {
  * @member: the link's name in the structure
  */
 #define arena_list_for_each_entry_safe(pos, n, head, member)		\
-	for (pos = __arena_list_at((head)->next, head, pos, member);	\
-	     (pos) && can_loop &&					\
+	for (struct arena_walk __walk =					\
+		(pos = __arena_list_at((head)->next, head, pos, member), \
+		 arena_walk_begin(ARENA_WALK_MAX, (__u64)(head)->next)); \
+	     (pos) && arena_walk_on(&__walk, NULL) && can_loop &&	\
 	     (n = __arena_list_at((pos)->member.next, head, pos, member), 1); \
 	     pos = n)
 
@@ -302,8 +316,10 @@ static inline void arena_list_splice_tail(struct arena_list_head __arena *list,
  * @member: the link's name in the structure
  */
 #define arena_hlist_for_each_entry(pos, head, member)			\
-	for (pos = __arena_hlist_at((head)->first, pos, member);	\
-	     (pos) && can_loop;						\
+	for (struct arena_walk __walk =					\
+		(pos = __arena_hlist_at((head)->first, pos, member),	\
+		 arena_walk_begin(ARENA_WALK_MAX, (__u64)(head)->first)); \
+	     (pos) && arena_walk_on(&__walk, pos) && can_loop;		\
 	     pos = __arena_hlist_at((pos)->member.next, pos, member))
 
 /**
@@ -314,8 +330,10 @@ static inline void arena_list_splice_tail(struct arena_list_head __arena *list,
  * @member: the link's name in the structure
  */
 #define arena_hlist_for_each_entry_safe(pos, n, head, member)		\
-	for (pos = __arena_hlist_at((head)->first, pos, member);	\
-	     (pos) && can_loop &&					\
+	for (struct arena_walk __walk =					\
+		(pos = __arena_hlist_at((head)->first, pos, member),	\
+		 arena_walk_begin(ARENA_WALK_MAX, (__u64)(head)->first)); \
+	     (pos) && arena_walk_on(&__walk, NULL) && can_loop &&	\
 	     (n = __arena_hlist_at((pos)->member.next, pos, member), 1); \
 	     pos = n)
 

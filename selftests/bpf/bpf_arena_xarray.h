@@ -23,21 +23,26 @@
  *
  * Concurrency. Changes exclude each other and all that looks at the array: take a lock
  * around them, like that of bpf_arena_spin_lock.h, as nodes are freed when they are empty.
- * No function takes turns of the program's budget (see can_loop): they are bounded by the
- * height, and counted by iterators.
+ *
+ * Bounds. A tree is at most ARENA_XA_HEIGHT nodes high, 11, whatever it says itself, and
+ * what loads, stores and erases looks at no more than two slots of each; to see whether nodes
+ * are empty now, erasing looks at all their slots. arena_xa_find() goes down, up to where
+ * there is more, and down again: by at most 33 nodes, with 64 slots each. All of that is
+ * counted by iterators, and takes no turns of the program's budget (see can_loop). In a tree
+ * that somebody has made a ring of it is the same, and finds anything or nothing. A walk over
+ * all entries would not end there: it looks at as many nodes as it takes to find so many
+ * entries as there are by the array's count, and in a program at no more than
+ * 4 * ARENA_WALK_MAX, 65536 if it does not say otherwise (see bpf_arena_common.h).
  */
 #ifndef __BPF_ARENA_XARRAY_H
 #define __BPF_ARENA_XARRAY_H
 
 #include "bpf_arena_alloc.h"
 
-#ifndef ENOMEM
-#define ENOMEM			12
-#endif
-
 #define ARENA_XA_BITS		6
 #define ARENA_XA_SLOTS		64	/* 2 to the power of that */
 #define ARENA_XA_HEIGHT		11	/* times ARENA_XA_BITS is 64 or more */
+#define ARENA_XA_FIND_NODES	(3 * ARENA_XA_HEIGHT)	/* down, up, and down again */
 
 struct arena_xa_node {
 	void __arena *slot[ARENA_XA_SLOTS];
@@ -47,18 +52,22 @@ struct arena_xarray {
 	struct arena_heap __arena *heap;
 	void __arena *head;	/* the root */
 	__u64 bits;		/* of an index, that the tree has nodes for */
+	__u64 entries;		/* how many there are */
 };
 
 /**
  * arena_xa_for_each() - walk an array
  * @xa: the array, to which nothing is stored meanwhile but to what is there
  * @index: a __u64, where the entry is
- * @entry: the entry, a pointer into the arena; NULL after the last one
+ * @entry: the entry, a pointer into the arena; NULL after the last one. If the walk was
+ *	   ended before, and not by the program, there may be no entry where it points to
  */
 #define arena_xa_for_each(xa, index, entry)				\
-	for (index = 0, entry = arena_xa_find(xa, &(index));		\
-	     (entry) && can_loop;					\
-	     entry = ++(index) ? arena_xa_find(xa, &(index)) : NULL)
+	for (__u64 __left = __arena_xa_walk_nodes(xa),			\
+	     __found = (index = 0, __arena_xa_find(xa, &(index), &__left)); \
+	     (entry = __found ? (void __arena *)__found : __arena_xa_end(xa, __left), \
+	      __found) && can_loop;					\
+	     __found = ++(index) ? __arena_xa_find(xa, &(index), &__left) : 0)
 
 /**
  * arena_xa_init() - give an array memory
@@ -136,59 +145,68 @@ arena_global_func int __arena_xa_scan(void __arena *node __arg_arena, int begin)
 }
 
 /*
- * How far a search for the next entry has come: all entries before @index are done
- * with, and @node is on the way to it, with @bits of the index left; or 0: at the root.
+ * How far a search for the next entry has come: to slot @from of @node, whose slots are told
+ * apart by the upper ones of the lower @bits of the index. The node above one of so many bits
+ * is in @above. Before the first node and after the last one @node is 0.
  */
 struct arena_xa_search {
 	__u64 index;
 	__u64 node;
 	__u64 bits;
+	__u64 from;
+	__u64 above[16];
 };
 
-/* One node on. Returns the entry if this is it. It ends at the root with index 0. */
+static __always_inline __u64 __arena_xa_slot_nr(__u64 index, __u64 bits)
+{
+	return (index >> (bits & 63)) % ARENA_XA_SLOTS;
+}
+
+/* One node on, down or up. Returns the entry if it has come to one. */
 arena_global_func __u64 __arena_xa_step(struct arena_xa_search *at)
 {
 	struct arena_xa_node __arena *node;
-	__u64 bits, from, i;
+	__u64 low, slot, i;
 
 	if (!at)
 		return 0;
-	bits = at->bits;
 	node = (struct arena_xa_node __arena *)at->node;
-	from = (at->index >> ((bits - ARENA_XA_BITS) & 63)) % ARENA_XA_SLOTS;
-	i = __arena_xa_scan(node, from);
+	i = __arena_xa_scan(node, at->from);
 	if (i == ARENA_XA_SLOTS) {
-		at->index = bits < 64 ? ((at->index >> (bits & 63)) + 1) << (bits & 63) : 0;
-		at->node = 0;
+		at->from = __arena_xa_slot_nr(at->index, at->bits) + 1;
+		at->node = at->above[at->bits / ARENA_XA_BITS % 16];
+		at->bits += ARENA_XA_BITS;
 		return 0;
 	}
-	bits = (bits - ARENA_XA_BITS) & 63;
-	if (i != from)
-		at->index = ((at->index >> bits) - from + i) << bits;
+	low = at->bits - ARENA_XA_BITS;
+	slot = __arena_xa_slot_nr(at->index, low);
+	if (i != slot)
+		at->index = ((at->index >> (low & 63)) - slot + i) << (low & 63);
+	at->above[low / ARENA_XA_BITS % 16] = at->node;
+	at->from = __arena_xa_slot_nr(at->index, low - ARENA_XA_BITS);
 	at->node = (__u64)node->slot[i % ARENA_XA_SLOTS];
-	at->bits = bits;
-	return bits ? 0 : at->node;
+	at->bits = low;
+	return low ? 0 : at->node;
 }
 
-/* As arena_xa_find(). */
+/* As arena_xa_find(), in @left nodes, from which those are taken that it looks at. */
 arena_global_func __u64 __arena_xa_find(struct arena_xarray __arena *xa __arg_arena,
-					__u64 *index)
+					__u64 *index, __u64 *left)
 {
 	struct arena_xa_search at = {};
 	__u64 entry;
 	int turn;
 
-	if (!index)
+	if (!index || !left || !__arena_xa_covers(xa, *index))
 		return 0;
 	at.index = *index;
-	/* Where a node has no more, the way goes from the root to what comes next. */
-	bpf_for(turn, 0, ARENA_XA_HEIGHT * ARENA_XA_HEIGHT) {
-		if (!at.node) {
-			if ((turn && !at.index) || !xa->head || !__arena_xa_covers(xa, at.index))
-				return 0;
-			at.node = (__u64)xa->head;
-			at.bits = xa->bits;
-		}
+	at.node = (__u64)xa->head;
+	at.bits = xa->bits;
+	at.from = __arena_xa_slot_nr(at.index, at.bits - ARENA_XA_BITS);
+	bpf_for(turn, 0, ARENA_XA_FIND_NODES) {
+		if (!at.node || !*left)
+			return 0;
+		--*left;
 		entry = __arena_xa_step(&at);
 		if (entry) {
 			*index = at.index;
@@ -196,6 +214,21 @@ arena_global_func __u64 __arena_xa_find(struct arena_xarray __arena *xa __arg_ar
 		}
 	}
 	return 0;
+}
+
+/* How many nodes a walk looks at: as many as finds of all entries, and some at its end. */
+static __always_inline __u64 __arena_xa_walk_nodes(struct arena_xarray __arena *xa)
+{
+	__u64 most = 4ULL * ARENA_WALK_MAX;
+	__u64 entries = xa->entries;
+
+	return entries < most / ARENA_XA_FIND_NODES ? (entries + 2) * ARENA_XA_FIND_NODES : most;
+}
+
+/* For a walk that has found nothing: is that the end, or may it look at no more nodes? */
+static __always_inline void __arena *__arena_xa_end(struct arena_xarray __arena *xa, __u64 left)
+{
+	return left ? NULL : (void __arena *)xa;
 }
 
 /**
@@ -207,7 +240,9 @@ arena_global_func __u64 __arena_xa_find(struct arena_xarray __arena *xa __arg_ar
  */
 static inline void __arena *arena_xa_find(struct arena_xarray __arena *xa, __u64 *index)
 {
-	return (void __arena *)__arena_xa_find(xa, index);
+	__u64 left = ARENA_XA_FIND_NODES;
+
+	return (void __arena *)__arena_xa_find(xa, index, &left);
 }
 
 arena_global_func __u64 __arena_xa_new_node(struct arena_heap __arena *heap __arg_arena)
@@ -287,6 +322,7 @@ arena_global_func __u64 __arena_xa_erase(struct arena_xarray __arena *xa __arg_a
 
 	if (entry) {
 		*slot = NULL;
+		xa->entries--;
 		__arena_xa_tidy(xa, index);
 	}
 	return entry;
@@ -363,6 +399,8 @@ arena_global_func int __arena_xa_store(struct arena_xarray __arena *xa __arg_are
 		if (!slot)
 			return -ENOMEM;
 	}
+	if (!*slot)
+		xa->entries++;
 	*slot = (void __arena *)entry;
 	return 0;
 }

@@ -4,7 +4,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "bpf_arena_spin_lock.h"
+
+/* What the heap unlocks somebody else locks at once, if a test wants it so. */
+static void heap_unlock(arena_spinlock_t *lock);
+#define arena_spin_unlock(lock)	heap_unlock(lock)
 #include "bpf_arena_alloc.h"
+#undef arena_spin_unlock
+
 #include "harness.h"
 
 #define WINDOW		0x100000000ULL
@@ -13,6 +20,15 @@
 #define THREADS		4
 #define THREAD_STEPS	60000
 #define THREAD_OBJECTS	300
+
+/* $HISTORIES of them are run, or so many. One thread races with nobody. */
+#ifdef __SANITIZE_THREAD__
+#define HISTORIES	20
+#else
+#define HISTORIES	1000
+#endif
+#define HISTORY_OBJECTS	400
+#define HISTORY_PAGES	320
 
 struct object {
 	unsigned char *ptr;
@@ -81,7 +97,7 @@ static void check_empty(void)
 	struct arena_heap_stats stats;
 	int i;
 
-	arena_heap_reclaim(&heap);
+	arena_heap_trim(&heap);
 	check_pool();
 	stats = get_stats();
 	CHECK_EQ(stats.bytes, 0);
@@ -89,6 +105,7 @@ static void check_empty(void)
 	CHECK_EQ(stats.slab_pages, 0);
 	CHECK_EQ(stats.transit_pages, 0);
 	CHECK_EQ(stats.pool_pages + stats.table_pages, stats.pages);
+	CHECK_EQ(heap.lost_pages, 0);
 	for (i = 0; i < ARENA_HEAP_CLASSES; i++)
 		CHECK_EQ(stats.class[i].slabs, 0);
 }
@@ -215,6 +232,146 @@ static void test_random(void)
 	random_objects(300);
 }
 
+/* How many objects of a size there are when there is nothing else */
+static u32 count_objects(u32 size)
+{
+	static void *all[HISTORY_PAGES * ARENA_SLAB_MAX_OBJECTS];
+	u32 i, n;
+
+	for (n = 0; n < ARRAY_SIZE(all); n++) {
+		all[n] = arena_malloc(&heap, size);
+		if (!all[n])
+			break;
+	}
+	for (i = 0; i < n; i++)
+		CHECK_EQ(arena_free(&heap, all[i]), 0);
+	check_empty();
+	return n;
+}
+
+/* What is asked of heaps: the largest objects, and others; the small ones take long. */
+static u32 choose_question(struct rng *rng, u32 nr, u32 pages)
+{
+	u32 smallest = pages < 40 ? 1 : 1000;
+
+	switch (nr) {
+	case 0:
+		return pages > 270 ? ARENA_MALLOC_MAX : PAGE_SIZE * (1 + rng_below(rng, pages));
+	case 1:
+		return PAGE_SIZE;
+	case 2:
+		return PAGE_SIZE * (1 + rng_below(rng, 1 + pages / 4));
+	default:
+		return smallest + rng_below(rng, ARENA_SLAB_MAX_SIZE - smallest);
+	}
+}
+
+#define QUESTIONS	4
+
+/* As if programs got no memory for pages while others got some behind them. */
+static void lose_pages(struct rng *rng)
+{
+	u32 pages = 1 + rng_below(rng, 5), for_slabs = rng_below(rng, 2);
+	u32 lost = arena_source_take(&heap, pages, for_slabs);
+	u32 behind = arena_source_take(&heap, 1, for_slabs);
+
+	if (behind)
+		arena_run_push(&heap, behind, 1);
+	if (lost)
+		arena_source_return(&heap, lost, pages);
+}
+
+/* Objects come and go; some go while somebody has the lock, and so leave work behind. */
+static void make_history(struct rng *rng, struct object *objs)
+{
+	u32 i, step, steps = rng_below(rng, 2000), spread = HISTORY_OBJECTS, held = 0;
+
+	for (step = 0; step < steps; step++) {
+		if (!rng_below(rng, 300))
+			spread = 1 + rng_below(rng, HISTORY_OBJECTS);
+		if (!held && !rng_below(rng, 300))
+			arena_heap_trim(&heap);
+		if (!rng_below(rng, 300))
+			lose_pages(rng);
+		if (!held && !rng_below(rng, 100))
+			held = arena_spin_trylock(&heap.lock);
+		i = rng_below(rng, spread);
+		if (objs[i].ptr)
+			put_object(&objs[i]);
+		else if (!held)
+			get_object(&objs[i], rng);
+		if (held && !rng_below(rng, 50)) {
+			arena_spin_unlock(&heap.lock);
+			held = 0;
+		}
+	}
+	for (i = 0; i < HISTORY_OBJECTS; i++)
+		if (objs[i].ptr)
+			put_object(&objs[i]);
+	if (held)
+		arena_spin_unlock(&heap.lock);
+}
+
+/* When all is freed, whatever it was, a heap can do what it could at first. */
+static void check_history(u32 nr)
+{
+	u32 first, pages, size[QUESTIONS], fresh[QUESTIONS], again, i;
+	struct rng rng;
+
+	rng_init(&rng, nr);
+	first = rng_below(&rng, 2 * ARENA_LEAF_PAGES);
+	pages = 4 + rng_below(&rng, rng_below(&rng, 4) ? 80 : HISTORY_PAGES - 4);
+	for (i = 0; i < QUESTIONS; i++) {
+		make_heap(first, pages);
+		size[i] = choose_question(&rng, i, pages);
+		fresh[i] = count_objects(size[i]);
+	}
+	make_heap(first, pages);
+	make_history(&rng, objects);
+	check_empty();
+	/* The last one is for the largest objects again, after all the other ones. */
+	for (i = 0; i <= QUESTIONS; i++) {
+		again = count_objects(size[i % QUESTIONS]);
+		if (again == fresh[i % QUESTIONS])
+			continue;
+		printf("# history %u: %u pages at %u: %u bytes, %u times, then %u\n", nr, pages,
+		       first, size[i % QUESTIONS], fresh[i % QUESTIONS], again);
+		fflush(stdout);
+		CHECK(!"as many objects again");
+	}
+}
+
+static void test_histories(void)
+{
+	const char *env = getenv("HISTORIES");
+	u32 nr, histories = env ? strtoul(env, NULL, 0) : HISTORIES;
+
+	for (nr = 0; nr < histories; nr++)
+		check_history(nr);
+}
+
+/* 64 MiB, full of small objects: then they are gone, and there is room for large ones. */
+static void test_large_after_small(void)
+{
+	u32 pages = 64 * 256, largest = 0;
+	void *obj, *all = NULL;
+
+	make_heap(1000, pages);
+	while ((obj = arena_malloc(&heap, ARENA_SLAB_MAX_SIZE))) {
+		*(void **)obj = all;
+		all = obj;
+	}
+	while (all) {
+		obj = all;
+		all = *(void **)obj;
+		CHECK_EQ(arena_free(&heap, obj), 0);
+	}
+	check_empty();
+	while (arena_malloc(&heap, ARENA_MALLOC_MAX))
+		largest++;
+	CHECK_EQ(largest, (pages - pages / ARENA_LEAF_PAGES - 1) / 33 * 32 / 256);
+}
+
 static void test_classes(void)
 {
 	u32 size, class;
@@ -256,9 +413,9 @@ static void test_limits(void)
 	CHECK_EQ(get_stats().pages, 30);
 	for (i = 0; i < n; i++)
 		CHECK_EQ(arena_free(&heap, all[i]), 0);
-	/* All are one piece again, but for the first, which is before the heap's table. */
-	CHECK(!arena_malloc(&heap, 29 * PAGE_SIZE));
-	all[0] = arena_malloc(&heap, 28 * PAGE_SIZE);
+	/* All are one piece again. */
+	CHECK(!arena_malloc(&heap, 30 * PAGE_SIZE));
+	all[0] = arena_malloc(&heap, 29 * PAGE_SIZE);
 	CHECK(all[0]);
 	CHECK_EQ(arena_free(&heap, all[0]), 0);
 	CHECK(!arena_malloc(&heap, ARENA_MALLOC_MAX + 1ULL));
@@ -269,11 +426,14 @@ static void test_limits(void)
 	check_empty();
 	memset(&heap, 0, sizeof(heap));
 	CHECK_EQ(arena_heap_init_range(&heap, window, 0), -EINVAL);
+	CHECK_EQ(arena_heap_init_range(&heap, window, 3), -EINVAL);
+	CHECK_EQ(arena_heap_init_range(&heap, window + PAGE_SIZE, 2), -EINVAL);
+	CHECK_EQ(arena_heap_init_range(&heap, window + 1022 * PAGE_SIZE, 3), -EINVAL);
 	CHECK_EQ(arena_heap_init_range(&heap, window + 8, 10), -EINVAL);
 	CHECK_EQ(arena_heap_init_range(&heap, window + WINDOW - PAGE_SIZE, 2), -EINVAL);
 	CHECK_EQ(arena_heap_init_range(&heap, window + WINDOW - 9 * PAGE_SIZE, 9), 0);
 	CHECK_EQ(madvise(window, WINDOW, MADV_DONTNEED), 0);
-	CHECK(arena_malloc(&heap, 8 * PAGE_SIZE));
+	CHECK(arena_malloc(&heap, 7 * PAGE_SIZE));
 	CHECK(!arena_malloc(&heap, 8));
 }
 
@@ -362,6 +522,93 @@ static void test_lock_held(void)
 	CHECK_EQ(arena_free(&heap, large), 0);
 }
 
+static void *leave_slabs(void *arg)
+{
+	void *obj;
+	u32 class;
+
+	(void)arg;
+	for (class = 0; class < ARENA_HEAP_CLASSES; class++) {
+		obj = arena_malloc(&heap, arena_class_size(class == 1 ? 0 : class));
+		CHECK(obj);
+		CHECK_EQ(arena_free(&heap, obj), 0);
+	}
+	return NULL;
+}
+
+/* Threads have come and gone, and each has left empty slabs, and an object behind them. */
+static void leave_all_slabs(void **between)
+{
+	pthread_t id;
+	int i;
+
+	for (i = 0; i < ARENA_HEAP_SHARDS; i++) {
+		CHECK_EQ(pthread_create(&id, NULL, leave_slabs, NULL), 0);
+		CHECK_EQ(pthread_join(id, NULL), 0);
+		between[i] = arena_malloc(&heap, PAGE_SIZE);
+	}
+}
+
+#define SOMEBODY	0x7fffffff
+
+static u64 hold_ns, held_until;
+
+static void heap_unlock(arena_spinlock_t *lock)
+{
+	arena_spin_unlock(lock);
+	if (!hold_ns)
+		return;
+	arena_store_release(&held_until, arena_spin_now() + hold_ns);
+	CHECK(arena_spin_take(lock, SOMEBODY));
+}
+
+/* Unlocks for somebody whose time is over. */
+static void *unlock_late(void *over)
+{
+	while (!arena_load_acquire((int *)over)) {
+		if (arena_spin_holder(&heap.lock) == SOMEBODY &&
+		    arena_spin_now() > arena_load_acquire(&held_until))
+			arena_spin_unlock(&heap.lock);
+		usleep(100);
+	}
+	return NULL;
+}
+
+/* A call that finds no pages looks for empty slabs, each time with the lock. */
+static void time_malloc(u64 ns)
+{
+	void *between[ARENA_HEAP_SHARDS];
+	int i, over = 0;
+	pthread_t id;
+
+	make_heap(1, 2000);
+	leave_all_slabs(between);
+	heap.limit = heap.pages;
+	CHECK_EQ(pthread_create(&id, NULL, unlock_late, &over), 0);
+	hold_ns = ns;
+	ns = arena_spin_now();
+	CHECK(!arena_malloc(&heap, ARENA_MALLOC_MAX));
+	ns = arena_spin_now() - ns;
+	hold_ns = 0;
+	arena_store_release(&over, 1);
+	CHECK_EQ(pthread_join(id, NULL), 0);
+	if (arena_spin_holder(&heap.lock) == SOMEBODY)
+		arena_spin_unlock(&heap.lock);
+	CHECK(ns >= ARENA_SPIN_USER_NS);
+	CHECK(ns < ARENA_SPIN_USER_NS * 3 / 2);
+	CHECK_EQ(get_stats().lock_timeouts, 1);
+	for (i = 0; i < ARENA_HEAP_SHARDS; i++)
+		CHECK_EQ(arena_free(&heap, between[i]), 0);
+	check_empty();
+}
+
+/* A call that takes the lock often waits for it no longer than another one, all told. */
+static void test_time(void)
+{
+	time_malloc(1000 * ARENA_SPIN_USER_NS);
+	time_malloc(ARENA_SPIN_USER_NS / 8);
+}
+
 struct worker {
 	struct rng rng;
 	struct object objects[THREAD_OBJECTS];
@@ -448,9 +695,12 @@ static const struct test tests[] = {
 	{ "classes", test_classes },
 	{ "limits", test_limits },
 	{ "random objects", test_random },
+	{ "random histories", test_histories },
+	{ "large objects after small ones", test_large_after_small },
 	{ "bad frees", test_bad_frees },
 	{ "reuse for other sizes", test_reuse },
 	{ "while the lock is held", test_lock_held },
+	{ "time that a call takes", test_time },
 	{ "shared by threads", test_threads },
 	{ "shared by threads, too small", test_threads_short },
 };

@@ -29,7 +29,7 @@ static void test_large(void)
 	arena_htab_init(&htab, &heap);
 	arena_heap_stats(&heap, &before);
 	for (i = 0; i < CNT; i++)
-		arena_htab_add(&htab, &e[i].node, arena_htab_hash(i));
+		CHECK_EQ(arena_htab_add(&htab, &e[i].node, arena_htab_hash(i)), 0);
 	/* One less for each directory */
 	CHECK_EQ(arena_htab_buckets(&htab), CNT - 2);
 	for (i = 0; i < CNT; i++)
@@ -38,7 +38,8 @@ static void test_large(void)
 	for (i = 0; i < CNT; i++)
 		CHECK_EQ(arena_htab_del(&htab, &e[i].node), 0);
 	CHECK_EQ(arena_htab_buckets(&htab), CNT - 2);
-	arena_htab_trim(&htab);
+	while (arena_htab_trim(&htab) == -EAGAIN)
+		;
 	CHECK_EQ(arena_htab_buckets(&htab), ARENA_HTAB_MIN);
 	arena_heap_stats(&heap, &after);
 	CHECK_EQ(after.large_pages, before.large_pages);
@@ -57,23 +58,24 @@ static void test_no_memory(void)
 
 	CHECK(e);
 	for (i = 0; i < CNT; i++)
-		arena_htab_add(&htab, &e[i].node, arena_htab_hash(i));
+		CHECK_EQ(arena_htab_add(&htab, &e[i].node, arena_htab_hash(i)), 0);
 	CHECK_EQ(arena_htab_buckets(&htab), ARENA_HTAB_MIN);
 	lib_init_heap(&small, PAGES);
 	arena_htab_init(&htab, &small);
 	for (i = CNT; i < 2 * CNT; i++)
-		arena_htab_add(&htab, &e[i].node, arena_htab_hash(i));
+		CHECK_EQ(arena_htab_add(&htab, &e[i].node, arena_htab_hash(i)), 0);
 	CHECK(arena_htab_buckets(&htab) > ARENA_HTAB_MIN);
 	CHECK(arena_htab_buckets(&htab) <= PAGES * ARENA_HTAB_SEGMENT);
 	for (i = 0; i < 2 * CNT; i++)
 		CHECK(arena_htab_find(&htab, arena_htab_hash(i)) == &e[i].node);
 	for (i = 0; i < 2 * CNT; i++)
 		CHECK_EQ(arena_htab_del(&htab, &e[i].node), 0);
-	arena_htab_trim(&htab);
+	while (arena_htab_trim(&htab) == -EAGAIN)
+		;
 	lib_init_heap(&large, 64);
 	arena_htab_init(&htab, &large);
 	for (i = 0; i < 2 * CNT; i++)
-		arena_htab_add(&htab, &e[i].node, arena_htab_hash(i));
+		CHECK_EQ(arena_htab_add(&htab, &e[i].node, arena_htab_hash(i)), 0);
 	CHECK_EQ(arena_htab_buckets(&htab), 2 * CNT - 1);
 	free(e);
 }

@@ -29,6 +29,8 @@
 static struct {
 	__u64 programs, insns, noisy;
 	__u64 accepted, noisy_accepted;
+	__u64 iterate, iterate_accepted;	/* without noise */
+	__u64 verified, verified_max;		/* insns that the verifier followed */
 	__u64 runs, attached, unknown, strays;
 	__u64 reloads;
 	__u64 failures;
@@ -56,6 +58,9 @@ static const char * const kfunc_name[] = {
 	[FUZZ_ALLOC] = "bpf_arena_alloc_pages",
 	[FUZZ_FREE] = "bpf_arena_free_pages",
 	[FUZZ_RESERVE] = "bpf_arena_reserve_pages",
+	[FUZZ_ITER_NEW] = "bpf_iter_num_new",
+	[FUZZ_ITER_NEXT] = "bpf_iter_num_next",
+	[FUZZ_ITER_DESTROY] = "bpf_iter_num_destroy",
 };
 
 static const char *type_name(enum bpf_prog_type type)
@@ -110,6 +115,18 @@ static void count_reason(const char *log, int err)
 	if (!stats.reason[i].cnt)
 		strcpy(stats.reason[i].text, i == MAX_REASONS - 1 ? "others" : text);
 	stats.reason[i].cnt++;
+}
+
+/* What it cost to verify the program */
+static void count_verified(const char *log)
+{
+	static const char before[] = "processed ";
+	const char *at = strstr(log, before);
+	__u64 insns = at ? atoi(at + sizeof(before) - 1) : 0;
+
+	stats.verified += insns;
+	if (stats.verified_max < insns)
+		stats.verified_max = insns;
 }
 
 /* Replaces what stands for maps and kfuncs in @insn. */
@@ -481,16 +498,19 @@ static bool try_case(const struct fuzz_case *c, struct arena *a, struct bpf_insn
 	if (c->seed % NOW_AND_THEN == 0 && !c->noise)
 		refused_without_jit(c, insn);
 	fd = load(c, insn, c->prog.cnt);
+	count_verified(arena_log);
 	if (fd >= 0) {
 		stats.accepted++;
 		stats.noisy_accepted += c->noise;
+		stats.iterate_accepted += c->iterates && !c->noise;
 		ok = test_loaded(c, fd, a);
 		close(fd);
 		return ok;
 	}
 	unmap(a);
 	/* not the verifier's no, but that of the JIT, or of who checks them both */
-	if (!c->noise && (fd == -ENOTSUPP || fd == -EFAULT)) {
+	if (!c->noise && (fd == -ENOTSUPP || fd == -EFAULT) &&
+	    !strstr(arena_log, "too complex")) {
 		printf("accepted, and then refused: %s (%d)\n", arena_log, fd);
 		return false;
 	}
@@ -515,6 +535,7 @@ static void test_case(__u64 seed)
 	stats.programs++;
 	stats.insns += c->prog.cnt;
 	stats.noisy += c->noise;
+	stats.iterate += c->iterates && !c->noise;
 	insn = malloc(c->prog.cnt * sizeof(*insn));
 	set_harden(c->harden ? "2" : "0");
 	/* bad luck does not strike thrice */
@@ -603,6 +624,10 @@ static void print_stats(__u64 seed)
 	fprintf(out, "  accepted %llu (%llu with noise), runs %llu (%llu attached), ",
 		stats.accepted, stats.noisy_accepted, stats.runs, stats.attached);
 	fprintf(out, "stray accesses %llu\n", stats.strays);
+	fprintf(out, "  with iterators, and without noise, %llu (accepted %llu)\n",
+		stats.iterate, stats.iterate_accepted);
+	fprintf(out, "  verified %llu insns, of one program up to %llu\n", stats.verified,
+		stats.verified_max);
 	fprintf(out, "  dumped and loaded again %llu, beyond the model %llu, failures %llu\n",
 		stats.reloads, stats.unknown, stats.failures);
 	for (i = 0; i < MAX_REASONS && stats.reason[i].cnt; i++)
@@ -638,8 +663,10 @@ static void test_cases(__u64 seed, __u64 cnt)
 	print_stats(seed);
 	ASSERT_EQ(stats.failures, 0, "failures");
 	/* of few programs, chance decides */
-	if (cnt >= 100)
-		ASSERT_GT(stats.accepted * 10, stats.programs * 3, "accepted");
+	if (cnt < 100)
+		return;
+	ASSERT_GT(stats.accepted * 10, stats.programs * 3, "accepted");
+	ASSERT_GT(stats.iterate_accepted * 2, stats.iterate, "accepted with iterators");
 }
 
 void serial_test_arena_fuzz(void)

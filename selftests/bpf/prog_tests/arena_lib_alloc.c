@@ -20,11 +20,30 @@
 
 static struct arena_lib_alloc *skel;
 static struct arena_heap *heap;
+static bool nosleep;	/* programs that must not sleep can have pages */
 
-static void use_range(bool range)
+/* Ranges are in the second half of the arena. */
+#define RANGE_FIRST	9000
+#define RANGE_PAGES	9000
+
+static void use_heap(int nr)
 {
-	skel->bss->use_range = range;
-	heap = range ? &skel->arena->ranged : &skel->arena->heap;
+	skel->bss->heap_nr = nr;
+	heap = &skel->arena->heaps[nr];
+}
+
+static bool make_range(int nr, __u32 first, __u32 pages)
+{
+	use_heap(nr);
+	skel->bss->range_first = first;
+	skel->bss->range_pages = pages;
+	return ASSERT_OK(arena_lib_run(skel->progs.make_range), "range");
+}
+
+static bool use_range(bool range, __u32 pages)
+{
+	use_heap(0);
+	return !range || make_range(1, RANGE_FIRST, pages);
 }
 
 static int user_ops(int nr)
@@ -38,14 +57,20 @@ static int user_ops(int nr)
 	return run->damaged || run->refused;
 }
 
-static void start(void)
+static void start_from(__u64 seed)
 {
 	int i;
 
+	printf("repeat it with ARENA_LIB_SEED=%llu\n", seed);
 	memset(skel->bss->runs, 0, sizeof(skel->bss->runs));
 	skel->bss->turns = OPS;
 	for (i = 0; i < OWNERS; i++)
-		skel->bss->runs[i].random = (__u64)time(NULL) * (i + 1) | 1;
+		skel->bss->runs[i].random = seed * (i + 1) | 1;
+}
+
+static void start(void)
+{
+	start_from(arena_env("ARENA_LIB_SEED", time(NULL)));
 }
 
 /* What was got and not freed is in the slots, whole, and the heap's numbers say the same. */
@@ -106,26 +131,33 @@ static void check_empty(void)
 	ASSERT_EQ(stats.large_objects, 0, "large objects");
 	ASSERT_EQ(stats.slab_pages, 0, "pages of slabs");
 	ASSERT_EQ(stats.transit_pages, 0, "pages in transit");
+	ASSERT_EQ(heap->lost_pages, 0, "lost pages");
 	/* Pages of the arena's are given back, those of the range remain. */
 	ASSERT_EQ(stats.pages, stats.table_pages + (heap->end ? stats.pool_pages : 0), "pages");
 	printf("pages %llu, tables %llu, timeouts %llu, no memory %llu\n", stats.pages,
 	       stats.table_pages, stats.lock_timeouts, stats.no_memory);
 }
 
-/* Each is alone: nothing fails that should not. */
-static void random_ops(bool range)
+static void some_ops(int runs)
 {
 	int n;
 
-	use_range(range);
-	start();
-	for (n = 0; n < RUNS; n++) {
+	for (n = 0; n < runs; n++) {
 		if (!ASSERT_OK(arena_lib_run(skel->progs.in_syscall), "run"))
 			return;
 		/* User space cannot have pages of the arena, but use those that are there. */
 		if (n % 4 == 0)
 			ASSERT_OK(user_ops(n / 4), "user space");
 	}
+}
+
+/* Each is alone: nothing fails that should not. */
+static void random_ops(bool range)
+{
+	if (!use_range(range, RANGE_PAGES))
+		return;
+	start();
+	some_ops(RUNS);
 	ASSERT_EQ(skel->bss->runs[0].failed + skel->bss->runs[1].failed, 0, "failures in program");
 	if (range)
 		ASSERT_EQ(skel->bss->runs[USER_OWNER].failed +
@@ -160,15 +192,17 @@ static void race(bool range)
 	struct bpf_link *clock[2];
 	int i;
 
-	use_range(range);
+	if (!use_range(range, RANGE_PAGES))
+		return;
 	start();
 	skel->bss->turns = 300;
 	skel->bss->ticks = 0;
-	for (i = 0; i < 2; i++)
+	for (i = 0; nosleep && i < 2; i++)
 		clock[i] = start_clock(i);
 	arena_lib_race(skel->progs.in_syscall, user_ops, 50);
-	ASSERT_GE(skel->bss->ticks, 10, "interrupts");
-	for (i = 0; i < 2; i++)
+	if (nosleep)
+		ASSERT_GE(skel->bss->ticks, 10, "interrupts");
+	for (i = 0; nosleep && i < 2; i++)
 		bpf_link__destroy(clock[i]);
 	check_slots();
 	check_empty();
@@ -181,9 +215,14 @@ static void atomic(bool range)
 	int fd = bpf_program__fd(skel->progs.in_xdp);
 	char packet[64] = {};
 
+	if (!nosleep) {
+		test__skip();
+		return;
+	}
 	opts.data_in = packet;
 	opts.data_size_in = sizeof(packet);
-	use_range(range);
+	if (!use_range(range, RANGE_PAGES))
+		return;
 	start();
 	ASSERT_TRUE(ARENA_EVENTUALLY(({
 		ASSERT_OK(bpf_prog_test_run_opts(fd, &opts), "run");
@@ -198,7 +237,8 @@ static void obey(bool range)
 {
 	struct arena_heap_stats stats;
 
-	use_range(range);
+	if (!use_range(range, RANGE_PAGES))
+		return;
 	start();
 	heap->limit = 40;
 	if (ASSERT_OK(arena_lib_run(skel->progs.in_syscall), "run")) {
@@ -213,6 +253,68 @@ static void obey(bool range)
 	check_empty();
 }
 
+static __u64 count(int nr, __u32 size)
+{
+	use_heap(nr);
+	skel->bss->count_size = size;
+	ASSERT_OK(arena_lib_run(skel->progs.count), "count");
+	return skel->bss->counted;
+}
+
+/* After objects of all sizes a heap can do what one can that has never been used. */
+static void histories(bool range)
+{
+	static const __u32 size[QUESTIONS] = {
+		ARENA_MALLOC_MAX, PAGE_SIZE, 5 * PAGE_SIZE, 1000,
+	};
+	const __u32 pages = 700;
+	__u64 fresh[QUESTIONS], seed;
+	int i, n;
+
+	for (i = 0; i < QUESTIONS; i++) {
+		if (!make_range(2 + i, RANGE_FIRST + (i + 1) * ARENA_LEAF_PAGES, pages))
+			return;
+		fresh[i] = count(2 + i, size[i]);
+	}
+	if (!use_range(range, pages))
+		return;
+	seed = arena_env("ARENA_LIB_SEED", time(NULL));
+	for (n = 0; n < arena_times(16); n++) {
+		start_from(seed + n);
+		some_ops(8);
+		check_slots();
+		check_empty();
+		if (!range) {
+			ASSERT_GE(count(0, ARENA_MALLOC_MAX), fresh[0], "largest objects");
+			continue;
+		}
+		for (i = 0; i < QUESTIONS; i++)
+			ASSERT_EQ(count(1, size[i]), fresh[i], "objects as of a fresh heap");
+	}
+}
+
+/* Small objects all over the place leave room for the largest ones when they are gone. */
+static void full(bool range)
+{
+	const __u32 pages = range ? RANGE_PAGES : bpf_map__max_entries(skel->maps.arena);
+	__u64 largest, again;
+
+	if (!use_range(range, RANGE_PAGES))
+		return;
+	largest = count(range, ARENA_MALLOC_MAX);
+	ASSERT_GE(count(range, ARENA_SLAB_MAX_SIZE), pages * 2 * 9 / 10, "small objects");
+	check_empty();
+	/* A page for 31 slabs, one for 1024 pages, and a piece of those for slabs to spare */
+	ASSERT_LE(heap->table_pages, pages / 31 + pages / 1024 + 40, "pages of tables");
+	again = count(range, ARENA_MALLOC_MAX);
+	printf("%llu of the largest objects, then %llu\n", largest, again);
+	if (range)
+		ASSERT_EQ(again, largest, "largest objects");
+	else
+		ASSERT_GE(again, 1, "largest objects");
+	check_empty();
+}
+
 static void each_kind(const char *name, void (*test)(bool range))
 {
 	char subtest[32];
@@ -222,10 +324,13 @@ static void each_kind(const char *name, void (*test)(bool range))
 		snprintf(subtest, sizeof(subtest), "%s_%s", name, range ? "range" : "arena");
 		if (!test__start_subtest(subtest))
 			continue;
-		skel = arena_lib_alloc__open_and_load();
-		if (!ASSERT_OK_PTR(skel, "open and load"))
+		skel = arena_lib_alloc__open();
+		if (!ASSERT_OK_PTR(skel, "open"))
 			continue;
-		if (ASSERT_OK(arena_lib_run(skel->progs.make_range), "range"))
+		/* Where they cannot have pages they are refused. */
+		bpf_program__set_autoload(skel->progs.in_xdp, nosleep);
+		bpf_program__set_autoload(skel->progs.in_interrupt, nosleep);
+		if (ASSERT_OK(arena_lib_alloc__load(skel), "load"))
 			test(range);
 		arena_lib_alloc__destroy(skel);
 	}
@@ -237,9 +342,12 @@ void serial_test_arena_lib_alloc(void)
 	cpu_set_t old;
 
 	sched_getaffinity(0, sizeof(old), &old);
+	nosleep = arena_lib_pages_nosleep();
 	each_kind("random", random_ops);
 	each_kind("atomic", atomic);
 	each_kind("race", race);
 	each_kind("limit", obey);
+	each_kind("histories", histories);
+	each_kind("full", full);
 	sched_setaffinity(0, sizeof(old), &old);
 }

@@ -6,9 +6,11 @@
 #define _GNU_SOURCE
 #include <test_progs.h>
 #include <linux/perf_event.h>
+#include <linux/sched.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include "arena_test.h"
 #include "bpf_arena_spin_lock.h"
 #include "progs/arena_lib_lock.h"
@@ -132,6 +134,9 @@ static void others_want_it(void)
 	expect_timeout(BY_SYSCALL, true);
 	ASSERT_EQ(arena_spin_lock(lock), -ETIMEDOUT, "lock");
 	ASSERT_EQ(arena_spin_trylock(lock), 0, "trylock");
+	ASSERT_EQ(arena_spin_break(lock), -EPERM, "break");
+	ASSERT_EQ(arena_spin_take_over(lock), -EPERM, "take over");
+	ASSERT_EQ(arena_spin_holder(lock), ARENA_SPIN_CPU | 1, "holder");
 }
 
 static void bpf_holds(void)
@@ -284,6 +289,101 @@ static void race(void)
 	expect_free();
 }
 
+/* What a child does: it has no mapping of its parent's, and makes its own. */
+static void hold_in_child(void)
+{
+	size_t size = bpf_map__max_entries(skel->maps.arena) * PAGE_SIZE;
+	void *arena = (void *)((unsigned long)skel->arena & ~(PAGE_SIZE - 1UL));
+
+	arena = mmap(arena, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE,
+		     bpf_map__fd(skel->maps.arena), 0);
+	if (arena == MAP_FAILED || arena_spin_trylock(&skel->arena->lock) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static void end(pid_t pid)
+{
+	ASSERT_OK(kill(pid, SIGKILL), "kill");
+	ASSERT_EQ(waitpid(pid, NULL, 0), pid, "wait");
+}
+
+/* Starts a process that has this ID, if it is not 0, and the lock, if it shall. */
+static pid_t start(pid_t id, bool holds)
+{
+	__u64 set_tid = (__u64)(unsigned long)&id;
+	struct clone_args args = {
+		.exit_signal = SIGCHLD,
+		.set_tid = id ? set_tid : 0,
+		.set_tid_size = !!id,
+	};
+	pid_t pid;
+
+	pid = syscall(__NR_clone3, &args, sizeof(args));
+	if (!pid) {
+		if (holds)
+			hold_in_child();
+		for (;;)
+			pause();
+	}
+	if (!ASSERT_GT(pid, 0, "clone3"))
+		return 0;
+	if (!holds ||
+	    ASSERT_TRUE(ARENA_EVENTUALLY(arena_spin_holder(&skel->arena->lock) == pid), "holder"))
+		return pid;
+	end(pid);
+	return 0;
+}
+
+/* The lock is a dead process's, until user space breaks it. */
+static void holder_dies(void)
+{
+	arena_spinlock_t *lock = &skel->arena->lock;
+	pid_t pid = start(0, true);
+
+	if (!pid)
+		return;
+	ASSERT_EQ(arena_spin_break(lock), -EBUSY, "break");
+	end(pid);
+	forget();
+	ASSERT_OK(run(skel->progs.in_xdp), "run");
+	expect_timeout(BY_XDP, true);
+	ASSERT_EQ(arena_spin_holder(lock), pid, "holder");
+	ASSERT_OK(arena_spin_break(lock), "break");
+	ASSERT_EQ(arena_spin_break(lock), -ENOENT, "break");
+	expect_free();
+}
+
+/* Another process has the ID of the one that died. */
+static void id_is_used_again(void)
+{
+	arena_spinlock_t *lock = &skel->arena->lock;
+	pid_t pid = start(0, true);
+
+	if (!pid)
+		return;
+	end(pid);
+	/* More than a tick */
+	usleep(50000);
+	if (!ASSERT_EQ(start(pid, false), pid, "the same ID"))
+		return;
+	ASSERT_EQ(arena_spin_holder(lock), pid, "holder");
+	ASSERT_OK(arena_spin_break(lock), "break");
+	ASSERT_OK(kill(pid, 0), "the process");
+	end(pid);
+	expect_free();
+
+	if (!ASSERT_EQ(start(pid, true), pid, "the same ID"))
+		return;
+	ASSERT_EQ(arena_spin_break(lock), -EBUSY, "break");
+	ASSERT_EQ(arena_spin_holder(lock), pid, "holder");
+	end(pid);
+	if (ASSERT_OK(arena_spin_take_over(lock), "take over"))
+		arena_spin_unlock(lock);
+	expect_free();
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -293,6 +393,8 @@ static const struct {
 	{ "nmi", nmi },
 	{ "interrupt", interrupt },
 	{ "tracepoint", tracepoint },
+	{ "holder_dies", holder_dies },
+	{ "id_is_used_again", id_is_used_again },
 	{ "race", race },
 };
 

@@ -7,20 +7,26 @@
 struct {
 	__uint(type, BPF_MAP_TYPE_ARENA);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 40000);
+	__uint(max_entries, 18000);
 } arena SEC(".maps");
 
 #include "arena_lib_alloc.h"
 
-struct arena_heap __arena_global heap;
-struct arena_heap __arena_global ranged;
+struct arena_heap __arena_global heaps[HEAPS];
 struct slot __arena_global slots[OWNERS * SLOTS];
 
 /* Not the arena's: that each run has one of its own must not depend on it. */
 struct alloc_run runs[OWNERS];
 __u32 turns;
-__u32 use_range;
+__u32 heap_nr;
 __u64 ticks;
+
+__u32 range_first, range_pages;
+
+/* Objects of this size, each with the address of the one before */
+__u32 count_size;
+__u64 counted;
+__u64 last;
 
 /* Two programs, each on its CPU, and what interrupts them there */
 enum owner {
@@ -31,7 +37,7 @@ enum owner {
 
 static __always_inline struct arena_heap __arena *the_heap(void)
 {
-	return use_range ? &ranged : &heap;
+	return &heaps[heap_nr % HEAPS];
 }
 
 /* Global functions: what they do is no part of the loops that call them. */
@@ -102,7 +108,47 @@ int clean_up(void *ctx)
 SEC("syscall")
 int make_range(void *ctx)
 {
-	return arena_heap_init_range(&ranged, arena_base(&arena) + 20000UL * PAGE_SIZE, 20000);
+	return arena_heap_init_range(the_heap(), arena_base(&arena) + range_first * 1UL * PAGE_SIZE,
+				     range_pages);
+}
+
+__noinline int take_one(void)
+{
+	__u64 __arena *obj = arena_malloc(the_heap(), count_size);
+
+	if (!obj)
+		return 0;
+	*obj = last;
+	last = (__u64)obj;
+	counted++;
+	return 1;
+}
+
+__noinline int free_one(void)
+{
+	__u64 __arena *obj = (__u64 __arena *)last;
+
+	if (!obj)
+		return 0;
+	last = *obj;
+	return !arena_free(the_heap(), obj);
+}
+
+/* How many objects of a size are there, if there is nothing else? */
+SEC("syscall")
+int count(void *ctx)
+{
+	int i;
+
+	counted = 0;
+	bpf_for(i, 0, 1 << 23)
+		if (!take_one())
+			break;
+	bpf_for(i, 0, 1 << 23)
+		if (!free_one())
+			break;
+	arena_heap_trim(the_heap());
+	return !!last;
 }
 
 char _license[] SEC("license") = "GPL";

@@ -12,6 +12,10 @@
 #define SLOTS		500
 #define OWNERS		8
 
+/* The first heap's pages are the arena's, the second one has a range, and so have others. */
+#define QUESTIONS	4
+#define HEAPS		(2 + QUESTIONS)
+
 struct slot {
 	__u64 __arena *obj;
 	__u32 size;

@@ -91,9 +91,10 @@ static arena_noinline int walk(struct table __arena *t, __u64 *sum)
 /* Those with an odd number; if it is cut short, it can be done again. */
 static arena_noinline int drain(struct table __arena *t, __u64 *sum)
 {
-	struct elem __arena *e, *n;
+	struct elem __arena *e;
+	int i;
 
-	arena_htab_for_each_safe(&t->htab, e, n, node) {
+	arena_htab_for_each(&t->htab, e, node) {
 		if (e->id % 2) {
 			arena_htab_del(&t->htab, &e->node);
 			e->in = 0;
@@ -101,7 +102,10 @@ static arena_noinline int drain(struct table __arena *t, __u64 *sum)
 	}
 	if (e)
 		return 1;
-	arena_htab_trim(&t->htab);
+	/* In parts: there are no more buckets than there were entries once. */
+	bpf_for(i, 0, NR_ELEMS / ARENA_HTAB_TRIM + 2)
+		if (!arena_htab_trim(&t->htab))
+			break;
 	lib_fold(sum, t->htab.entries);
 	return 0;
 }
@@ -113,7 +117,7 @@ static arena_noinline void toggle(struct table __arena *t, struct elem __arena *
 		lib_fold(sum, arena_htab_del(&t->htab, &e->node));
 	} else {
 		e->key = key;
-		arena_htab_add(&t->htab, &e->node, hash_of(key));
+		lib_fold(sum, arena_htab_add(&t->htab, &e->node, hash_of(key)));
 	}
 	e->in = !e->in;
 }
@@ -216,9 +220,8 @@ static inline int table_model_step(struct table_model *m, __u64 random, __u64 *s
 			lib_fold(sum, m->cnt_of[s.key] ? s.key : NR_KEYS);
 		break;
 	default:
-		if (m->in[s.id])
-			lib_fold(sum, 0);
-		else
+		lib_fold(sum, 0);
+		if (!m->in[s.id])
 			m->key[s.id] = s.key;
 		model_toggle(m, s.id);
 	}

@@ -77,7 +77,7 @@ static arena_noinline int walk(struct tree __arena *t, __u64 *sum)
 {
 	struct arena_rb_node __arena *node;
 
-	for (node = arena_rb_first(&t->root); node && can_loop; node = arena_rb_next(node))
+	arena_rb_for_each(node, &t->root)
 		fold_node(sum, node);
 	return !!node;
 }

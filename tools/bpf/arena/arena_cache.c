@@ -693,6 +693,7 @@ void server_stats(struct session *session)
 	const __u64 *paths = skel->arena->cache.paths;
 	__u64 answered = READ_ONCE(paths[XDP_ANSWERED]) - paths_before[XDP_ANSWERED];
 	__u64 hits = proto_stats.get_hits + answered;
+	__u64 bytes = arena_tool_memory(bpf_map__fd(skel->maps.arena));
 
 	proto_stat(session, "uptime", (store_now() - begin) / 1000000000ULL);
 	proto_stat(session, "threads", 1);
@@ -701,7 +702,8 @@ void server_stats(struct session *session)
 	proto_stat(session, "max_connections", opts.connections);
 	proto_stat(session, "listen_disabled_num", rests);
 	proto_stat(session, "limit_maxbytes", opts.mib * MIB);
-	proto_stat(session, "arena_bytes", arena_tool_memory(bpf_map__fd(skel->maps.arena)));
+	if (bytes)
+		proto_stat(session, "arena_bytes", bytes);
 	/* A miss is the server's in any case. */
 	proto_stat(session, "cmd_get", hits + proto_stats.get_misses);
 	proto_stat(session, "get_hits", hits);
@@ -757,10 +759,13 @@ static void print_json(void)
 static void print_end(void)
 {
 	unsigned long long answered = READ_ONCE(skel->arena->cache.paths[XDP_ANSWERED]);
+	unsigned long long bytes = arena_tool_memory(bpf_map__fd(skel->maps.arena));
 
-	printf("%llu gets answered by XDP, %llu by the server; %llu items, %llu KiB of memory\n",
-	       answered, proto_stats.get_hits + proto_stats.get_misses, store_stats.items,
-	       arena_tool_memory(bpf_map__fd(skel->maps.arena)) / 1024);
+	printf("%llu gets answered by XDP, %llu by the server; %llu items", answered,
+	       proto_stats.get_hits + proto_stats.get_misses, store_stats.items);
+	if (bytes)
+		printf(", %llu KiB of memory", bytes / 1024);
+	putchar('\n');
 }
 
 static int serve(void)

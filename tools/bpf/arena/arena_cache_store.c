@@ -35,24 +35,6 @@ __u64 store_now(void)
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
-/*
- * All that the heap will ever want to describe its slabs, in front of the first item. Taken
- * one by one later on, these pages would be anywhere among the items, where they stay: a
- * large item would find no pages in a row, whatever was evicted.
- */
-static bool reserve_slabs(void)
-{
-	__u32 pages = (heap.end - heap.brk) / ARENA_SLABS_PER_PAGE + 1, page;
-
-	while (pages--) {
-		page = arena_source_take(&heap, 1);
-		if (!page || !arena_leaf_add(&heap, page))
-			return false;
-		arena_slabs_add(&heap, page);
-	}
-	return true;
-}
-
 /**
  * store_init() - Make an empty store.
  * @shared: what the XDP program begins with
@@ -82,8 +64,7 @@ bool store_init(struct cache *shared, void *start, size_t size)
 		return false;
 	}
 	heap_first = arena_page_nr(start + table);
-	if (arena_heap_init_range(&heap, start + table, (size - table) / PAGE_SIZE) ||
-	    !reserve_slabs()) {
+	if (arena_heap_init_range(&heap, start + table, (size - table) / PAGE_SIZE)) {
 		warnx("%zu bytes are too few for a heap", size);
 		return false;
 	}

@@ -20,6 +20,7 @@ struct {
 #define ENOENT		2
 #define LOCK_TRIES	200
 #define MAX_EVICT	64
+#define FREE_PAGES	8	/* to be there before the lock is taken */
 
 struct path {
 	void *mnt;
@@ -133,8 +134,7 @@ int index_add(__u64 addr, __u64 hash)
 {
 	struct entry __arena *entry = (struct entry __arena *)addr;
 
-	arena_htab_add(&cache.index, &entry->node, hash);
-	return 0;
+	return arena_htab_add(&cache.index, &entry->node, hash);
 }
 
 static struct entry __arena *add(void)
@@ -156,7 +156,12 @@ static struct entry __arena *add(void)
 	entry->len = cache.len;
 	entry->held = 0;
 	entry->count = 0;
-	index_add((__u64)entry, hash());
+	/* Too many paths have that hash: no doubt somebody has made them so. */
+	if (index_add((__u64)entry, hash())) {
+		if (arena_free(&cache.heap, entry))
+			drop();
+		return NULL;
+	}
 	arena_list_add(&entry->lru, &cache.lru);
 	cache.entries++;
 	return entry;
@@ -203,6 +208,8 @@ int BPF_PROG(opened, struct file *file, int ret)
 		drop();
 		return 0;
 	}
+	if (arena_pages_nosleep())
+		arena_heap_fill(&cache.heap, FREE_PAGES);
 	if (lock()) {
 		drop();
 		return 0;
@@ -219,6 +226,19 @@ int BPF_PROG(opened, struct file *file, int ret)
 }
 
 /* --- for user space */
+
+/*
+ * Mainline before 7.0 gives pages to programs that may sleep only: there all that the
+ * heap is allowed to have comes first. Returns whether that is so.
+ */
+SEC("syscall")
+int provide(void *ctx)
+{
+	if (arena_pages_nosleep())
+		return 0;
+	arena_heap_fill(&cache.heap, ARENA_WINDOW_PAGES);
+	return 1;
+}
 
 /* Finds the paths that were opened last, and sees that they stay. */
 SEC("syscall")

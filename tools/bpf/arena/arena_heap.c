@@ -121,12 +121,14 @@ static __u64 missed(void)
 	return cache->dropped + info.recursion_misses;
 }
 
-/* As the kernel sees it, or -1. */
+/* As the kernel sees it. Mainline's does not tell: what the programs have, then. */
 static long used_kib(void)
 {
 	long pages = picture_pages(bpf_map__fd(skel->maps.arena));
 
-	return pages < 0 ? -1 : pages * KIB_PER_PAGE;
+	if (pages < 0)
+		pages = cache->heap.pages + (sizeof(*cache) + PAGE_SIZE - 1) / PAGE_SIZE;
+	return pages * KIB_PER_PAGE;
 }
 
 /* Returns false if there was no lock to be had. */
@@ -264,6 +266,21 @@ static int watch_command(void)
 	return status;
 }
 
+/* Where programs at functions get no memory, all is there before they need it. */
+static bool provide_memory(void)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, run);
+
+	if (bpf_prog_test_run_opts(bpf_program__fd(skel->progs.provide), &run)) {
+		warn("cannot run a BPF program");
+		return false;
+	}
+	if (run.retval)
+		warnx("no memory for tracing before Linux 7.0: took all %ld KiB at the start",
+		      used_kib());
+	return true;
+}
+
 static bool load_programs(void)
 {
 	int err;
@@ -283,6 +300,8 @@ static bool load_programs(void)
 	}
 	cache = &skel->arena->cache;
 	arena_htab_init(&cache->index, &cache->heap);
+	if (!provide_memory())
+		return false;
 	err = arena_heap_bpf__attach(skel);
 	if (err) {
 		warnx("cannot attach to security_file_open(): %s", strerror(-err));

@@ -3,6 +3,12 @@
 #ifndef __ARENA_HEAP_H
 #define __ARENA_HEAP_H
 
+/*
+ * The programs must not sleep, and add to the cache with the lock held: pages come before
+ * it is taken, and global functions are called with it.
+ */
+#define ARENA_HEAP_FILLED
+#define ARENA_SPIN_CALLS
 #include "bpf_arena_alloc.h"
 #include "bpf_arena_hashtable.h"
 #include "bpf_arena_list.h"

@@ -68,7 +68,7 @@ int arena_tool_check(bool net)
 	}
 	switch (-fd) {
 	case EINVAL:
-		warnx("this kernel has no BPF arena: needs 6.9, or the bpf_arena series");
+		warnx("this kernel has no BPF arena: needs 6.12, or the bpf_arena series");
 		return TOOL_UNSUPPORTED;
 	case EOPNOTSUPP:
 		warnx("arenas need the BPF JIT: sysctl net.core.bpf_jit_enable=1");

@@ -32,6 +32,10 @@ struct task_struct {
 #define TS_COMPAT	0x0002	/* a system call of 32 bits */
 #define NOBODY		0	/* no process's number */
 
+#ifndef ENOMEM
+#define ENOMEM		12
+#endif
+
 /* A thread that is watched. */
 struct thread {
 	__u64 start;	/* of the call it is in, or 0 */
@@ -68,7 +72,7 @@ static int lock(void)
 /* clang 19 makes a memset() of plain stores of 0, and forgets to cast its pointer. */
 #define set(var, val)	WRITE_ONCE(var, val)
 
-static struct call_page __arena *new_page(void)
+static struct call_page __arena *take_page(void)
 {
 	struct call_page __arena *page;
 
@@ -76,6 +80,12 @@ static struct call_page __arena *new_page(void)
 	if (page)
 		top.pages++;
 	return page;
+}
+
+/* For tracepoints. Where they can have none, provide() has brought what they need. */
+static struct call_page __arena *new_page(void)
+{
+	return arena_pages_nosleep() ? take_page() : NULL;
 }
 
 /*
@@ -167,7 +177,7 @@ static struct call __arena *get_row(struct table __arena *table, __u32 pid, __u3
 	return call;
 }
 
-int count(__u32 pid, __u32 nr, __u64 ns)
+static __noinline int count(__u32 pid, __u32 nr, __u64 ns)
 {
 	struct table __arena *table;
 	struct call __arena *call;
@@ -264,6 +274,34 @@ int BPF_PROG(born, struct task_struct *parent, struct task_struct *child)
 	if (!bpf_task_storage_get(&threads, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE))
 		drop();
 	return 0;
+}
+
+/* --- for user space */
+
+/* All pages that a table can need; the first row will take them into use. */
+static int provide_table(struct table __arena *table)
+{
+	struct call_page __arena *page;
+	int i, pages = (top.max_rows + OTHER_ROWS) / CALLS_PER_PAGE + 1;
+
+	bpf_for(i, 0, pages) {
+		page = take_page();
+		if (!page)
+			return -ENOMEM;
+		page->next = table->first;
+		table->first = page;
+	}
+	table->page = table->first;
+	return 0;
+}
+
+/* Mainline before 7.0 gives pages to programs that may sleep only. */
+SEC("syscall")
+int provide(void *ctx)
+{
+	if (arena_pages_nosleep())
+		return 0;
+	return provide_table(&top.table[0]) ?: provide_table(&top.table[1]);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -708,6 +708,21 @@ static bool find_namespace(void)
 	return true;
 }
 
+/* Where tracepoints get no memory, all is there before they need it. */
+static bool provide_rows(void)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, run);
+
+	if (bpf_prog_test_run_opts(bpf_program__fd(skel->progs.provide), &run) || run.retval) {
+		warnx("no memory for %lu rows", opts.max_rows);
+		return false;
+	}
+	if (top->pages)
+		warnx("no memory for tracepoints before Linux 7.0: took %llu KiB at the start",
+		      top->pages * PAGE_SIZE / 1024);
+	return true;
+}
+
 static bool load_programs(void)
 {
 	int err;
@@ -723,6 +738,8 @@ static bool load_programs(void)
 	top->self = getpid();
 	top->nr_bpf = SYS_bpf;
 	top->max_rows = opts.max_rows;
+	if (!provide_rows())
+		return false;
 	empty_table(&top->table[0]);
 	empty_table(&top->table[1]);
 	err = arena_top_bpf__attach(skel);

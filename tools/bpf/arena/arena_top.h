@@ -49,6 +49,7 @@ struct call {
 
 /* The process of rows that are for other processes: no process has this number. */
 #define OTHERS	0
+#define OTHER_ROWS	1024	/* more than there are system calls */
 
 #define CALLS_PER_PAGE							\
 	((PAGE_SIZE - sizeof(void *) - sizeof(__u64)) / sizeof(struct call))
