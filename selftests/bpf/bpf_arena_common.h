@@ -179,27 +179,27 @@ int bpf_arena_reserve_pages(void *map, void __arena *addr, __u32 page_cnt) __ksy
 struct arena_stock___known {};
 struct arena_free_span___known {};
 struct bpf_subprog_info___known {
-	_Bool might_sleep;
+	char might_sleep;
 } __attribute__((preserve_access_index));
+
+#define __arena_kernel_has(name)	bpf_core_type_exists(struct name##___known)
 
 /*
  * Do programs that must not sleep allocate and free pages? From 7.0 on. (A global function
  * that could, if it did not ask this, is one that may sleep for mainline's 6.15 to 6.19.)
  */
 #define arena_pages_nosleep()						\
-	(bpf_core_type_exists(struct arena_stock___known) ||		\
-	 bpf_core_type_exists(struct arena_free_span___known))
+	(__arena_kernel_has(arena_stock) || __arena_kernel_has(arena_free_span))
 
 /*
  * Can the place of a page that was freed be allocated again while other CPUs still know the
  * page, so that what they write there is lost? From 7.0 on, and as far as 7.3.
  */
-#define arena_reuse_loses_writes()					\
-	bpf_core_type_exists(struct arena_free_span___known)
+#define arena_reuse_loses_writes()	__arena_kernel_has(arena_free_span)
 
 /* Can global functions be called with preemption disabled? From 6.15 on. */
 #define arena_calls_in_sections()					\
-	(bpf_core_type_exists(struct arena_stock___known) ||		\
+	(__arena_kernel_has(arena_stock) ||				\
 	 bpf_core_field_exists(struct bpf_subprog_info___known, might_sleep))
 
 /* The part of the kernel's struct bpf_arena that programs may rely on. */

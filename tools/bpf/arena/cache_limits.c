@@ -151,8 +151,9 @@ static void compare_with(int fd, size_t size)
 	if (strcmp(said, "STORED"))
 		errx(1, "memcached: %s", said);
 	taken = stat_in(fd, "stats slabs\r\n", "total_malloced");
-	printf("memcached, %zu bytes: %llu items, then %llu; it has %llu KiB of %llu\n", size, items,
-	       stat_of(fd, "curr_items"), taken / 1024, stat_of(fd, "limit_maxbytes") / 1024);
+	printf("memcached, %zu bytes: %llu items, then %llu; it has %llu KiB of %llu\n",
+	       size, items, stat_of(fd, "curr_items"), taken / 1024,
+	       stat_of(fd, "limit_maxbytes") / 1024);
 }
 
 /* An item takes the place of another one of its size. */
