@@ -502,6 +502,11 @@ void serial_test_arena_lib_hostile(void)
 		ASSERT_FAIL("the test needs two CPUs");
 		return;
 	}
+	/* Where programs that must not sleep have no pages, these are refused. */
+	if (!arena_lib_pages_nosleep()) {
+		test__skip();
+		return;
+	}
 	sched_getaffinity(0, sizeof(old), &old);
 	skel = arena_lib_hostile__open_and_load();
 	if (!ASSERT_OK_PTR(skel, "open and load"))
