@@ -161,8 +161,9 @@ struct arena_htab {
 	     ((pos = __arena_htab_at(__walk.next, pos, member))) &&	\
 	     arena_walk_on(&__walk.walk, pos) && can_loop;		\
 	     __walk.next = READ_ONCE((pos)->member.next))		\
-		if ((pos)->member.hash != __walk.hash) {		\
-		} else
+		if ((pos)->member.hash != __walk.hash)			\
+			continue;					\
+		else
 
 /**
  * arena_htab_for_each() - walk all entries, in no order
@@ -176,8 +177,9 @@ struct arena_htab {
 	for (struct arena_htab_walk __walk = __arena_htab_begin(htab);	\
 	     pos = __arena_htab_at(__walk.at, pos, member), __walk.more && can_loop; \
 	     __arena_htab_on(htab, &__walk))				\
-		if (!__walk.node) {					\
-		} else
+		if (!__walk.node)					\
+			continue;					\
+		else
 
 /**
  * arena_htab_init() - let a table grow
