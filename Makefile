@@ -11,6 +11,11 @@ LLVM_STRIP ?= $(subst clang,llvm-strip,$(CLANG))
 JOBS ?= $(shell nproc)
 
 CC := $(if $(shell command -v ccache),ccache )gcc
+# What one clone has compiled, another one finds; debug information names the first. And
+# what nobody has compiled is preprocessed once only.
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
+export CCACHE_DEPEND := 1
 SRC := $(CURDIR)/build/linux
 VMLINUX := build/kernel/vmlinux
 IMAGE := arch/x86/boot/bzImage

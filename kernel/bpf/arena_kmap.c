@@ -956,7 +956,9 @@ static void add_to_zap(struct zap_run *run, u32 idx)
 /*
  * First round over a block: find out what must be zapped and flushed. A zap covers no
  * page that is live, as its users would fault for nothing; but after ZAP_RUNS of them one
- * has to do for the rest. Returns true if a page is to leave.
+ * has to do for the rest. Nor does an entry that stays as it is keep its page from
+ * becoming live before the zap, which costs no more than that fault. Returns true if a
+ * page is to leave.
  */
 static bool scan_block(struct arena_kmap *kmap, u32 block,
 		       struct address_space *mapping, bool all)

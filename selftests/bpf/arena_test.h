@@ -43,6 +43,7 @@ struct arena_op {
 
 #include <setjmp.h>
 #include <linux/compiler.h>
+#include <linux/perf_event.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -246,6 +247,27 @@ static inline int arena_times(int times)
 	if (kallsyms_find("kasan_report", &addr) && kallsyms_find("__tsan_init", &addr))
 		return times;
 	return times / 16 ?: 1;
+}
+
+/* On this CPU the program interrupts what runs, about every @ns. */
+static inline struct bpf_link *arena_clock(struct bpf_program *prog, int cpu, __u64 ns)
+{
+	struct perf_event_attr attr = {
+		.size = sizeof(attr),
+		.type = PERF_TYPE_SOFTWARE,
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.sample_period = ns,
+	};
+	struct bpf_link *link;
+	int fd;
+
+	fd = syscall(__NR_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	if (!ASSERT_GE(fd, 0, "perf_event_open"))
+		return NULL;
+	link = bpf_program__attach_perf_event(prog, fd);
+	if (!ASSERT_OK_PTR(link, "attach"))
+		close(fd);
+	return link;
 }
 
 /* The number in the environment that says otherwise */

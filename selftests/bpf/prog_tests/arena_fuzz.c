@@ -18,8 +18,8 @@
 #include "arena_test.h"
 #include "trace_helpers.h"
 
-#define SAME_COUNT	7500
-#define NEW_COUNT	2500
+#define SAME_COUNT	4000
+#define NEW_COUNT	2000
 #define MAX_FAILURES	3
 /* Now and then, what costs more is looked at: a power of two. */
 #define NOW_AND_THEN	256

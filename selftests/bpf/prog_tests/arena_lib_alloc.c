@@ -5,8 +5,6 @@
  */
 #define _GNU_SOURCE
 #include <test_progs.h>
-#include <linux/perf_event.h>
-#include <sys/syscall.h>
 #include "arena_lib_test.h"
 #include "progs/arena_lib_alloc.h"
 #include "arena_lib_alloc.skel.h"
@@ -157,33 +155,13 @@ static void random_ops(bool range)
 	if (!use_range(range, RANGE_PAGES))
 		return;
 	start();
-	some_ops(RUNS);
+	some_ops(arena_times(RUNS));
 	ASSERT_EQ(skel->bss->runs[0].failed + skel->bss->runs[1].failed, 0, "failures in program");
 	if (range)
 		ASSERT_EQ(skel->bss->runs[USER_OWNER].failed +
 			  skel->bss->runs[USER_OWNER + 1].failed, 0, "failures in user space");
 	check_slots();
 	check_empty();
-}
-
-static struct bpf_link *start_clock(int cpu)
-{
-	struct perf_event_attr attr = {
-		.size = sizeof(attr),
-		.type = PERF_TYPE_SOFTWARE,
-		.config = PERF_COUNT_SW_CPU_CLOCK,
-		.sample_period = CLOCK_NS * 16 / arena_times(16),
-	};
-	struct bpf_link *link;
-	int fd;
-
-	fd = syscall(__NR_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-	if (!ASSERT_GE(fd, 0, "perf_event_open"))
-		return NULL;
-	link = bpf_program__attach_perf_event(skel->progs.in_interrupt, fd);
-	if (!ASSERT_OK_PTR(link, "attach"))
-		close(fd);
-	return link;
 }
 
 /* Two CPUs, two threads, and programs that interrupt them. */
@@ -198,8 +176,9 @@ static void race(bool range)
 	skel->bss->turns = 300;
 	skel->bss->ticks = 0;
 	for (i = 0; nosleep && i < 2; i++)
-		clock[i] = start_clock(i);
-	arena_lib_race(skel->progs.in_syscall, user_ops, 50);
+		clock[i] = arena_clock(skel->progs.in_interrupt, i,
+				       CLOCK_NS * 16 / arena_times(16));
+	arena_lib_race(skel->progs.in_syscall, user_ops, arena_times(50));
 	if (nosleep)
 		ASSERT_GE(skel->bss->ticks, 10, "interrupts");
 	for (i = 0; nosleep && i < 2; i++)
@@ -296,11 +275,14 @@ static void histories(bool range)
 /* Small objects all over the place leave room for the largest ones when they are gone. */
 static void full(bool range)
 {
-	const __u32 pages = range ? RANGE_PAGES : bpf_map__max_entries(skel->maps.arena);
+	const __u32 max = bpf_map__max_entries(skel->maps.arena);
+	const __u32 pages = arena_times(range ? RANGE_PAGES : max);
 	__u64 largest, again;
 
-	if (!use_range(range, RANGE_PAGES))
+	if (!use_range(range, pages))
 		return;
+	if (!range)
+		heap->limit = pages;
 	largest = count(range, ARENA_MALLOC_MAX);
 	ASSERT_GE(count(range, ARENA_SLAB_MAX_SIZE), pages * 2 * 9 / 10, "small objects");
 	check_empty();
@@ -315,6 +297,16 @@ static void full(bool range)
 	check_empty();
 }
 
+/* A program takes long to be verified: all tests share them, and begin with an empty arena. */
+static bool start_anew(void)
+{
+	if (!ASSERT_OK(arena_lib_run(skel->progs.free_pages), "free"))
+		return false;
+	memset(skel->arena, 0, sizeof(*skel->arena));
+	memset(skel->bss, 0, sizeof(*skel->bss));
+	return true;
+}
+
 static void each_kind(const char *name, void (*test)(bool range))
 {
 	char subtest[32];
@@ -322,17 +314,8 @@ static void each_kind(const char *name, void (*test)(bool range))
 
 	for (range = 0; range < 2; range++) {
 		snprintf(subtest, sizeof(subtest), "%s_%s", name, range ? "range" : "arena");
-		if (!test__start_subtest(subtest))
-			continue;
-		skel = arena_lib_alloc__open();
-		if (!ASSERT_OK_PTR(skel, "open"))
-			continue;
-		/* Where they cannot have pages they are refused. */
-		bpf_program__set_autoload(skel->progs.in_xdp, nosleep);
-		bpf_program__set_autoload(skel->progs.in_interrupt, nosleep);
-		if (ASSERT_OK(arena_lib_alloc__load(skel), "load"))
+		if (test__start_subtest(subtest) && start_anew())
 			test(range);
-		arena_lib_alloc__destroy(skel);
 	}
 }
 
@@ -341,13 +324,23 @@ void serial_test_arena_lib_alloc(void)
 {
 	cpu_set_t old;
 
+	skel = arena_lib_alloc__open();
+	if (!ASSERT_OK_PTR(skel, "open"))
+		return;
 	sched_getaffinity(0, sizeof(old), &old);
+	/* Where they cannot have pages they are refused. */
 	nosleep = arena_lib_pages_nosleep();
+	bpf_program__set_autoload(skel->progs.in_xdp, nosleep);
+	bpf_program__set_autoload(skel->progs.in_interrupt, nosleep);
+	if (!ASSERT_OK(arena_lib_alloc__load(skel), "load"))
+		goto out;
 	each_kind("random", random_ops);
 	each_kind("atomic", atomic);
 	each_kind("race", race);
 	each_kind("limit", obey);
 	each_kind("histories", histories);
 	each_kind("full", full);
+out:
 	sched_setaffinity(0, sizeof(old), &old);
+	arena_lib_alloc__destroy(skel);
 }

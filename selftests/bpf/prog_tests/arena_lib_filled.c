@@ -5,8 +5,6 @@
  */
 #define _GNU_SOURCE
 #include <test_progs.h>
-#include <linux/perf_event.h>
-#include <sys/syscall.h>
 #include "arena_lib_test.h"
 #include "progs/arena_lib_alloc.h"
 #include "arena_lib_filled.skel.h"
@@ -61,26 +59,6 @@ static void empty(void)
 	ASSERT_GT(skel->arena->heap.no_memory, OPS, "counted as without memory");
 }
 
-static struct bpf_link *start_clock(int cpu)
-{
-	struct perf_event_attr attr = {
-		.size = sizeof(attr),
-		.type = PERF_TYPE_SOFTWARE,
-		.config = PERF_COUNT_SW_CPU_CLOCK,
-		.sample_period = CLOCK_NS,
-	};
-	struct bpf_link *link;
-	int fd;
-
-	fd = syscall(__NR_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-	if (!ASSERT_GE(fd, 0, "perf_event_open"))
-		return NULL;
-	link = bpf_program__attach_perf_event(skel->progs.in_interrupt, fd);
-	if (!ASSERT_OK_PTR(link, "attach"))
-		close(fd);
-	return link;
-}
-
 static void use(void)
 {
 	struct arena_heap_stats stats;
@@ -89,7 +67,7 @@ static void use(void)
 	int cpu, i;
 
 	for (cpu = 0; cpu < 2; cpu++)
-		clock[cpu] = start_clock(cpu);
+		clock[cpu] = arena_clock(skel->progs.in_interrupt, cpu, CLOCK_NS);
 	for (i = 0; i < RUNS; i++) {
 		arena_lib_pin(i % 2);
 		run_xdp();

@@ -5,10 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <test_progs.h>
-#include <linux/perf_event.h>
 #include <linux/sched.h>
-#include <pthread.h>
-#include <sched.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include "arena_test.h"
@@ -162,29 +159,9 @@ static void nmi(void)
 	with_holder_on_cpu1(send_nmi);
 }
 
-static struct bpf_link *start_clock(int cpu)
-{
-	struct perf_event_attr attr = {
-		.size = sizeof(attr),
-		.type = PERF_TYPE_SOFTWARE,
-		.config = PERF_COUNT_SW_CPU_CLOCK,
-		.sample_period = CLOCK_NS,
-	};
-	struct bpf_link *link;
-	int fd;
-
-	fd = syscall(__NR_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-	if (!ASSERT_GE(fd, 0, "perf_event_open"))
-		return NULL;
-	link = bpf_program__attach_perf_event(skel->progs.in_interrupt, fd);
-	if (!ASSERT_OK_PTR(link, "attach"))
-		close(fd);
-	return link;
-}
-
 static void interrupt_cpu1(void)
 {
-	struct bpf_link *link = start_clock(1);
+	struct bpf_link *link = arena_clock(skel->progs.in_interrupt, 1, CLOCK_NS);
 
 	ARENA_EVENTUALLY(READ_ONCE(taken(BY_CLOCK)->missed) >= 10);
 	bpf_link__destroy(link);
@@ -261,7 +238,7 @@ static void race(void)
 	user_got[1] = 0;
 	race_is_over = false;
 	for (i = 0; i < 2; i++)
-		clock[i] = start_clock(i);
+		clock[i] = arena_clock(skel->progs.in_interrupt, i, CLOCK_NS);
 	for (n = 0; n < 4; n++)
 		if (!ASSERT_OK(pthread_create(&threads[n], NULL, runners[n / 2],
 					      (void *)(n % 2L)), "thread"))

@@ -5,8 +5,6 @@
  */
 #define _GNU_SOURCE
 #include <test_progs.h>
-#include <linux/perf_event.h>
-#include <sys/syscall.h>
 #include "arena_lib_test.h"
 #include "progs/arena_lib_queue.h"
 #include "arena_lib_queue.skel.h"
@@ -173,26 +171,6 @@ static void check_race(void)
 	ASSERT_EQ(arena_queue_length(queue), 0, "length");
 }
 
-static struct bpf_link *start_clock(int cpu)
-{
-	struct perf_event_attr attr = {
-		.size = sizeof(attr),
-		.type = PERF_TYPE_SOFTWARE,
-		.config = PERF_COUNT_SW_CPU_CLOCK,
-		.sample_period = CLOCK_NS,
-	};
-	struct bpf_link *link;
-	int fd;
-
-	fd = syscall(__NR_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-	if (!ASSERT_GE(fd, 0, "perf_event_open"))
-		return NULL;
-	link = bpf_program__attach_perf_event(skel->progs.in_interrupt, fd);
-	if (!ASSERT_OK_PTR(link, "attach"))
-		close(fd);
-	return link;
-}
-
 /* Two CPUs at one end and two threads at the other, and interrupts that push. */
 static void race(struct bpf_program *prog, int (*user)(int nr))
 {
@@ -201,7 +179,7 @@ static void race(struct bpf_program *prog, int (*user)(int nr))
 
 	skel->bss->turns = OPS;
 	for (i = 0; i < 2; i++)
-		clock[i] = start_clock(i);
+		clock[i] = arena_clock(skel->progs.in_interrupt, i, CLOCK_NS);
 	arena_lib_race(prog, user, 10);
 	ASSERT_GE(skel->bss->ticks, 10, "interrupts");
 	for (i = 0; i < 2; i++)

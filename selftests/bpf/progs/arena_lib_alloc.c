@@ -4,10 +4,12 @@
 #include <bpf/bpf_helpers.h>
 #include "bpf_arena_common.h"
 
+#define ARENA_PAGES	18000
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARENA);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 18000);
+	__uint(max_entries, ARENA_PAGES);
 } arena SEC(".maps");
 
 #include "arena_lib_alloc.h"
@@ -103,6 +105,14 @@ int clean_up(void *ctx)
 		wrong |= empty_slot(i);
 	arena_heap_trim(the_heap());
 	return wrong;
+}
+
+/* Also those of the globals: user space, and not a program, makes new ones of them. */
+SEC("syscall")
+int free_pages(void *ctx)
+{
+	bpf_arena_free_pages(&arena, arena_base(&arena), ARENA_PAGES);
+	return 0;
 }
 
 SEC("syscall")
