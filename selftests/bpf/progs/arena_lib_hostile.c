@@ -260,6 +260,13 @@ int in_xdp(struct xdp_md *ctx)
 }
 
 /* A heap begins with pages that are not there. */
+SEC("syscall")
+int free_heap(void *ctx)
+{
+	bpf_arena_free_pages(&arena, (void __arena *)&shared + HEAP_AT, HEAP_PAGES);
+	return 0;
+}
+
 struct timer_elem {
 	struct bpf_timer timer;
 };
