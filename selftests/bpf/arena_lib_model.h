@@ -7,6 +7,7 @@
 #define __ARENA_LIB_MODEL_H
 
 #include <test_progs.h>
+#include "arena_test.h"
 #include "progs/arena_lib_steps.h"
 
 struct lib_test {
@@ -65,7 +66,7 @@ static inline bool lib_steps(struct lib_test *test, int prog, void *shared, __u6
 	return ASSERT_NULL(differs, differs ?: "structure");
 }
 
-/* 100,000 operations of BPF's, some of user space's, and BPF on what that has left. */
+/* Operations of BPF, some of user space, and of BPF on what that has left. */
 static inline void lib_test_run(struct lib_test *test)
 {
 	struct bpf_object *obj;
@@ -84,9 +85,9 @@ static inline void lib_test_run(struct lib_test *test)
 	if (test->init)
 		test->init(shared);
 	prog = bpf_program__fd(bpf_object__find_program_by_name(obj, "steps"));
-	if (lib_steps(test, prog, shared, 100000) &&
-	    lib_steps(test, -1, shared, 20000))
-		lib_steps(test, prog, shared, 20000);
+	if (lib_steps(test, prog, shared, arena_times(100000)) &&
+	    lib_steps(test, -1, shared, arena_times(20000)))
+		lib_steps(test, prog, shared, arena_times(20000));
 out:
 	bpf_object__close(obj);
 }
