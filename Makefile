@@ -150,7 +150,7 @@ FUZZ_SEED ?= $(shell date +%s)000000
 
 .PHONY: fuzz
 fuzz: initramfs
-	VM_TIMEOUT=$${VM_TIMEOUT:-0} scripts/boot.sh build/kernel/$(IMAGE) sh -c \
+	VM_MEMORY=$${VM_MEMORY:-4G} VM_TIMEOUT=$${VM_TIMEOUT:-0} scripts/boot.sh build/kernel/$(IMAGE) sh -c \
 		'ARENA_FUZZ_SEED=$(FUZZ_SEED) ARENA_FUZZ_COUNT=$(FUZZ_COUNT) test_progs -t arena_fuzz'
 
 # libFuzzer comes with Debian's clang-14, but not with clang-19. The inputs that led

@@ -14,10 +14,14 @@ case $config in
 normal)
 	kernel=build/kernel
 	limit=2400
+	# The verifier keeps all states of a program until its end: those of one random
+	# program in thousands take 2 GiB.
+	memory=4G
 	;;
 debug | kcsan)
 	kernel=build/kernel-$config
 	limit=5400
+	memory=2G
 	;;
 *)
 	echo "guest.sh: $config: must be normal, debug or kcsan" >&2
@@ -52,7 +56,8 @@ selftests()
 {
 	log=$logs/$suite.log
 	begin=$(date +%s)
-	VM_TIMEOUT=${VM_TIMEOUT:-$limit} VM_LOG=build/log/console-$config.log \
+	VM_MEMORY=${VM_MEMORY:-$memory} VM_TIMEOUT=${VM_TIMEOUT:-$limit} \
+		VM_LOG=build/log/console-$config.log \
 		scripts/boot.sh $kernel/arch/x86/boot/bzImage test_progs -t arena \
 		>"$log" 2>&1
 	result=$?
