@@ -1017,23 +1017,29 @@ static void narrows(void)
 		GOTO(-6));
 }
 
-/* How many insns the verifier followed in what was loaded last */
-static int nr_processed(void)
+/* The number after @what in the last line of what was loaded last */
+static int said(const char *what)
 {
-	static const char before[] = "processed ";
-	const char *at = strstr(arena_log, before);
+	const char *at = strstr(arena_log, "processed ");
 
-	return ASSERT_OK_PTR(at, "log") ? atoi(at + sizeof(before) - 1) : INT_MAX;
+	at = at ? strstr(at, what) : NULL;
+	return ASSERT_OK_PTR(at, what) ? atoi(at + strlen(what)) : INT_MAX;
 }
 
-/* Loops over iterators, one in the other; each turn of the innermost one counts. */
-static void add_nest(struct insns *p, int depth)
+/* How many insns the verifier followed in it */
+static int nr_processed(void)
+{
+	return said("processed ");
+}
+
+/* Loops over iterators, one in the other, and what the innermost one does in a turn */
+static void add_nest(struct insns *p, int depth, const struct bpf_insn *turn, __u32 cnt)
 {
 	__u32 top, leave;
 	int off;
 
 	if (!depth) {
-		EMIT(p, BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, 1));
+		insns_add(p, turn, cnt);
 		return;
 	}
 	off = -8 * depth;
@@ -1042,7 +1048,7 @@ static void add_nest(struct insns *p, int depth)
 	EMIT(p, FP, SLOT(off), NEXT);
 	leave = p->cnt;
 	EMIT(p, BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 0));
-	add_nest(p, depth - 1);
+	add_nest(p, depth - 1, turn, cnt);
 	EMIT(p, GOTO(-(int)(p->cnt + 1 - top)));
 	p->insn[leave].off = p->cnt - leave - 1;
 	EMIT(p, FP, SLOT(off), DESTROY);
@@ -1051,9 +1057,10 @@ static void add_nest(struct insns *p, int depth)
 /* What is verified of an inner loop is good for all turns of those around it. */
 static void iter_nest(void)
 {
+	static const struct bpf_insn count = BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, 1);
 	static const struct {
 		int depth, turns, limit;
-	} nests[] = { { 2, 9, 300 }, { 3, 27, 600 }, { 4, 81, 1500 }, { 5, 243, 5000 } };
+	} nests[] = { { 2, 9, 300 }, { 3, 27, 500 }, { 4, 81, 700 }, { 5, 243, 900 } };
 	__u32 ret, saved = arena_prog_flags;
 	struct insns p = {};
 	size_t i;
@@ -1063,7 +1070,7 @@ static void iter_nest(void)
 	arena_log_level = 4;
 	for (i = 0; i < ARRAY_SIZE(nests); i++) {
 		EMIT(&p, BPF_MOV64_IMM(BPF_REG_6, 0));
-		add_nest(&p, nests[i].depth);
+		add_nest(&p, nests[i].depth, &count, 1);
 		EMIT(&p, BPF_MOV64_REG(BPF_REG_0, BPF_REG_6), BPF_EXIT_INSN());
 		fd = arena_load_log(BPF_PROG_TYPE_SYSCALL, p.insn, p.cnt);
 		insns_free(&p);
@@ -1076,6 +1083,61 @@ static void iter_nest(void)
 		close(fd);
 	}
 	arena_prog_flags = saved;
+	arena_log_level = 1;
+}
+
+/*
+ * States that are finished and prune nothing don't stay in memory, 2 KiB each and more. No
+ * path is like another: each has bits of its own in what it ends with, an index.
+ */
+static void states_freed(void)
+{
+	__u32 saved = arena_prog_flags;
+	struct insns p = {};
+	int fd, i;
+
+	arena_prog_flags = BPF_F_TEST_STATE_FREQ;
+	arena_log_level = 4;
+	EMIT(&p, BPF_LD_MAP_VALUE(BPF_REG_9, value_fd, 0), BPF_MOV64_IMM(BPF_REG_6, 0));
+	for (i = 0; i < 12; i++)
+		EMIT(&p, RANDOM, BPF_JMP_IMM(BPF_JSET, BPF_REG_0, 1, 1),
+		     BPF_ALU64_IMM(BPF_OR, BPF_REG_6, 1 << i));
+	EMIT(&p, BPF_ALU64_IMM(BPF_AND, BPF_REG_6, VALUE_SIZE - 1), AT_R9, INDEX(BPF_REG_6),
+	     LOAD, BPF_MOV64_IMM(BPF_REG_0, 0), BPF_EXIT_INSN());
+	fd = arena_load_log(BPF_PROG_TYPE_SYSCALL, p.insn, p.cnt);
+	insns_free(&p);
+	if (ASSERT_GE(fd, 0, "load"))
+		close(fd);
+	printf("%d states, %d at a time\n", said("total_states "), said("peak_states "));
+	ASSERT_GT(said("total_states "), 10000, "states");
+	ASSERT_LT(said("peak_states "), 1000, "states at a time");
+	arena_prog_flags = saved;
+	arena_log_level = 1;
+}
+
+/* What an inner loop does with each value of an index isn't followed for each turn. */
+static void iter_index(void)
+{
+	static const struct bpf_insn turn[] = {
+		RANDOM,
+		BPF_JMP_IMM(BPF_JSET, BPF_REG_0, 1, 1),
+		BPF_ALU64_IMM(BPF_ADD, BPF_REG_6, 1),
+		BPF_ALU64_IMM(BPF_AND, BPF_REG_6, 7),
+		AT_R9, INDEX(BPF_REG_6), LOAD,
+	};
+	struct insns p = {};
+	int fd;
+
+	arena_log_level = 4;
+	EMIT(&p, BPF_LD_MAP_VALUE(BPF_REG_9, value_fd, 0), BPF_MOV64_IMM(BPF_REG_6, 0));
+	add_nest(&p, 2, turn, ARRAY_SIZE(turn));
+	EMIT(&p, BPF_MOV64_IMM(BPF_REG_0, 0), BPF_EXIT_INSN());
+	fd = arena_load_log(BPF_PROG_TYPE_SYSCALL, p.insn, p.cnt);
+	insns_free(&p);
+	if (ASSERT_GE(fd, 0, "load"))
+		close(fd);
+	printf("%d insns\n", nr_processed());
+	ASSERT_LE(nr_processed(), 5000, "insns");
 	arena_log_level = 1;
 }
 
@@ -1386,6 +1448,8 @@ static const struct arena_subtest verifier_tests[] = {
 	{ "plus_log", plus_log },
 	{ "narrows", narrows },
 	{ "iter_nest", iter_nest },
+	{ "states_freed", states_freed },
+	{ "iter_index", iter_index },
 	{ "iter_endless", iter_endless },
 	{ "equal_scalars", equal_scalars },
 	{ "equal_precise", equal_precise },
