@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# usage: guest.sh [normal|debug|kcsan]
+# usage: guest.sh [normal|debug|kcsan [OPTION]...]
 #
 # The arena selftests, in the virtual machine with this kernel (normal). Another
-# kernel than the normal one is built first.
+# kernel than the normal one is built first. The options are test_progs's.
 
 cd "$(dirname "$0")/.." || exit 1
 . tests/lib.sh
@@ -29,6 +29,7 @@ debug | kcsan)
 	;;
 esac
 suite=guest-$config
+[ $# -eq 0 ] || shift
 
 # A subtest counts as one, and so does a test without any.
 count_selftests()
@@ -52,6 +53,7 @@ count_selftests()
 	}' "$1"
 }
 
+# selftests [OPTION]...
 selftests()
 {
 	log=$logs/$suite.log
@@ -59,7 +61,7 @@ selftests()
 	VM_MEMORY=${VM_MEMORY:-$memory} VM_TIMEOUT=${VM_TIMEOUT:-$limit} \
 		VM_LOG=build/log/console-$config.log \
 		scripts/boot.sh $kernel/arch/x86/boot/bzImage test_progs -t arena \
-		>"$log" 2>&1
+		"$@" >"$log" 2>&1
 	result=$?
 	# shellcheck disable=SC2046 # three numbers
 	set -- $(count_selftests "$log")
@@ -88,5 +90,5 @@ selftests()
 
 [ "$config" = normal ] ||
 	check "the kernel is built" make --no-print-directory "kernel-$config"
-selftests
+selftests "$@"
 finish

@@ -6,7 +6,7 @@
 # What can be told of the kernel code without the arena selftests: sparse and the
 # compilers' W=1 say nothing of the series that they do not say of the base, with
 # other configurations there is no warning, and kernels that have no arenas still
-# build, and boot where they can. "all" takes whole directories and another kernel
+# build, and boot where they can. "all" takes whole directories and other kernels
 # in place of the touched files.
 
 cd "$(dirname "$0")/.." || exit 1
@@ -154,9 +154,8 @@ no_bpf_has_no_arenas()
 
 touched=$(touched_objects $tree)
 
-check "sparse has nothing new to say" \
-	nothing_new sparse C=2 CF=-D__CHECK_ENDIAN__ CC="$cc"
-check "gcc W=1 has nothing new to say" nothing_new gcc W=1 CC="$cc"
+check "sparse and gcc W=1 have nothing new to say" \
+	nothing_new sparse C=2 CF=-D__CHECK_ENDIAN__ W=1 CC="$cc"
 check "clang W=1 has nothing new to say" nothing_new clang W=1 LLVM="${clang#clang}"
 check "allmodconfig has nothing to say" allmodconfig_compiles "$touched"
 check "arm64 has nothing to say" \
@@ -165,10 +164,10 @@ if [ "${1:-}" = all ]; then
 	check "allmodconfig has nothing to say of what is around" \
 		allmodconfig_compiles "kernel/bpf/ arch/x86/net/ mm/ net/core/"
 	check "a kernel for arm64 builds" arm64_builds vmlinux
+	check "a kernel without MMU builds" no_mmu_builds
+	check "a kernel of 32 bits builds" \
+		builds 32bit vmlinux configs/32bit.config ARCH=i386 CC="$cc"
 fi
-check "a kernel without MMU builds" no_mmu_builds
-check "a kernel of 32 bits builds" \
-	builds 32bit vmlinux configs/32bit.config ARCH=i386 CC="$cc"
 check "a kernel without JIT refuses arenas" no_jit_refuses_arenas
 check "a kernel without bpf(2) has no arenas" no_bpf_has_no_arenas
 finish

@@ -1115,6 +1115,37 @@ static void states_freed(void)
 	arena_log_level = 1;
 }
 
+/*
+ * A jump into a loop that is verified is safe, but not what reads more after the loop than
+ * its turns do: the way before the jump has to know that R7 is an index.
+ */
+static void into_loop(void)
+{
+	REFUSED_R9(-EACCES, OUTSIDE,
+		   FP, SLOT(-8), FROM, TO, NEW,
+		   RANDOM,
+		   BPF_MOV64_REG(BPF_REG_8, BPF_REG_0),
+		   BPF_MOV64_IMM(BPF_REG_0, 0),
+		   BPF_JMP_IMM(BPF_JSET, BPF_REG_8, 1, 3),
+		   BPF_MOV64_IMM(BPF_REG_8, 0),
+		   BPF_MOV64_IMM(BPF_REG_7, 0),
+		   GOTO(7),
+		   BPF_JMP_IMM(BPF_JSET, BPF_REG_8, 2, 2),
+		   BPF_MOV64_IMM(BPF_REG_7, 0),
+		   GOTO(1),
+		   BPF_MOV64_IMM(BPF_REG_7, 1000),
+		   /* with 0, what is said of the jump's target is true; not with 1000 */
+		   BPF_MOV64_IMM(BPF_REG_8, 0),
+		   BPF_MOV64_IMM(BPF_REG_0, 0),
+		   GOTO(5),
+		   FP, SLOT(-8), NEXT,
+		   BPF_JMP_IMM(BPF_JEQ, BPF_REG_0, 0, 2),
+		   BPF_MOV64_IMM(BPF_REG_0, 0),
+		   GOTO(-6),
+		   FP, SLOT(-8), DESTROY,
+		   AT_R9, INDEX(BPF_REG_7), LOAD);
+}
+
 /* What an inner loop does with each value of an index isn't followed for each turn. */
 static void iter_index(void)
 {
@@ -1449,6 +1480,7 @@ static const struct arena_subtest verifier_tests[] = {
 	{ "narrows", narrows },
 	{ "iter_nest", iter_nest },
 	{ "states_freed", states_freed },
+	{ "into_loop", into_loop },
 	{ "iter_index", iter_index },
 	{ "iter_endless", iter_endless },
 	{ "equal_scalars", equal_scalars },
