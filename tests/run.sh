@@ -64,12 +64,12 @@ else
 fi
 
 # An emulated CPU often waits for the other one: two machines at a time. On the debug
-# kernel, half of the time goes into what is BPF's own code for the most part, which
-# KASAN and lockdep don't look into.
+# kernel, half of the time goes into what is BPF's own code or user space's for the most
+# part, which KASAN and lockdep don't look into, and into random programs.
 if [ "${1:-}" = all ]; then
 	begin tests/guest.sh debug
 else
-	begin tests/guest.sh debug -b arena_lib_,arena_insns
+	begin tests/guest.sh debug -b arena_lib,arena_bpftool,arena_insns,arena_fuzz
 fi
 debug_pid=$pid
 debug_said=$said
