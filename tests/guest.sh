@@ -14,8 +14,8 @@ case $config in
 normal)
 	kernel=build/kernel
 	limit=2400
-	# The verifier keeps all states of a program until its end: those of one random
-	# program in thousands take 2 GiB.
+	# One random program in thousands has 16,000 states of the verifier at a time, of
+	# several KiB each.
 	memory=4G
 	;;
 debug | kcsan)
