@@ -132,6 +132,22 @@ hang_fails()
 	grep '^CPU 0: .*lkdtm_HARDLOCKUP' "$out"
 }
 
+# Of a tracepoint that both CPUs pass all the time: see CONFIG_JUMP_LABEL in vm.config.
+code_can_be_changed()
+{
+	VM_TIMEOUT=300 expect 0 guest sh -ec '
+		cd /sys/kernel/tracing/events/raw_syscalls/sys_enter
+		for busy in 1 2 3; do
+			while :; do read -r _ </proc/uptime; done &
+		done
+		i=0
+		while [ $i -lt 200 ]; do
+			echo 1 >enable
+			echo 0 >enable
+			i=$((i + 1))
+		done'
+}
+
 early_end_fails()
 {
 	expect 125 guest reboot -f
@@ -332,4 +348,5 @@ check "a panic fails" panic_fails
 check "innocent messages pass" innocent_messages_pass
 check "a hang fails" hang_fails
 check "an early end fails" early_end_fails
+check "code can be changed while it runs" code_can_be_changed
 finish
