@@ -141,7 +141,7 @@ code_can_be_changed()
 			while :; do read -r _ </proc/uptime; done &
 		done
 		i=0
-		while [ $i -lt 200 ]; do
+		while [ $i -lt 100 ]; do
 			echo 1 >enable
 			echo 0 >enable
 			i=$((i + 1))

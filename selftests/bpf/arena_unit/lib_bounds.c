@@ -107,6 +107,29 @@ static void test_full_chain(void)
 	free(e);
 }
 
+/* A chain that is longer than there is, and a number of entries that would allow it. */
+static void test_forged_chain(void)
+{
+	enum { CNT = 3 * ARENA_HTAB_CHAIN };
+	static struct arena_htab htab;
+	struct elem *e = new_elems(CNT);
+	u64 i;
+	int all;
+
+	/* What is added first is at the chain's end. */
+	CHECK_EQ(arena_htab_add(&htab, &e[0].node, 7), 0);
+	for (i = 1; i < CNT; i++) {
+		e[i].node.hash = i < CNT - 1 ? 7 : 7 + ARENA_HTAB_MIN;
+		e[i - 1].node.next = &e[i].node;
+	}
+	htab.entries = FORGED;
+	CHECK_EQ(count_possible(&htab, 7, &all), ARENA_HTAB_CHAIN);
+	CHECK(!all);
+	CHECK(!arena_htab_find(&htab, 7 + ARENA_HTAB_MIN));
+	CHECK_EQ(arena_htab_del(&htab, &e[CNT - 1].node), -ENOENT);
+	free(e);
+}
+
 /* Two chains that would be too long in one bucket stay in two. */
 static void test_trim(void)
 {
@@ -383,6 +406,7 @@ static void test_cycle_in_array(void)
 
 static const struct test tests[] = {
 	{ "a chain is full, and nothing is lost", test_full_chain },
+	{ "a chain is forged", test_forged_chain },
 	{ "a trimmed table has no chain that is too long", test_trim },
 	{ "a ring in a chain", test_ring_in_chain },
 	{ "a ring in a list", test_ring_in_list },

@@ -286,7 +286,7 @@ static bool run(enum context context, int op, __u64 key)
 		opts.data_size_in = sizeof(packet);
 		want = XDP_PASS;
 	} else if (context == IN_SOFTIRQ) {
-		prog = skel->progs.start_timer;
+		prog = skel->progs.in_softirq;
 	}
 	if (!ASSERT_OK(bpf_prog_test_run_opts(bpf_program__fd(prog), &opts), "run") ||
 	    !ASSERT_EQ(opts.retval, want, "retval"))

@@ -3,8 +3,6 @@
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 
-#define CLOCK_MONOTONIC	1
-
 /* How long programs wait: the test says. */
 __u64 wait_ns = 1000000;
 #define ARENA_SPIN_BPF_NS	READ_ONCE(wait_ns)
@@ -60,38 +58,8 @@ int in_xdp(struct xdp_md *ctx)
 	return time_one();
 }
 
-struct timer_elem {
-	struct bpf_timer timer;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, int);
-	__type(value, struct timer_elem);
-} timers SEC(".maps");
-
-static int timer_callback(void *map, int *key, struct timer_elem *elem)
-{
-	return time_one();
-}
-
-/* Timers run in softirqs. */
-SEC("syscall")
-int in_softirq(void *ctx)
-{
-	struct timer_elem *elem;
-	int key = 0;
-
-	elem = bpf_map_lookup_elem(&timers, &key);
-	if (!elem)
-		return 1;
-	/* It is there already if this is not the first time. */
-	bpf_timer_init(&elem->timer, &timers, CLOCK_MONOTONIC);
-	if (bpf_timer_set_callback(&elem->timer, timer_callback))
-		return 2;
-	return bpf_timer_start(&elem->timer, 1000, 0);
-}
+#define do_in_softirq()	time_one()
+#include "arena_lib_softirq.h"
 
 SEC("syscall")
 int make_range(void *ctx)

@@ -267,36 +267,7 @@ int free_heap(void *ctx)
 	return 0;
 }
 
-struct timer_elem {
-	struct bpf_timer timer;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, int);
-	__type(value, struct timer_elem);
-} timers SEC(".maps");
-
-static int in_softirq(void *map, int *key, struct timer_elem *elem)
-{
-	do_run();
-	return 0;
-}
-
-SEC("syscall")
-int start_timer(void *ctx)
-{
-	struct timer_elem *elem;
-	int key = 0;
-
-	elem = bpf_map_lookup_elem(&timers, &key);
-	if (!elem)
-		return 1;
-	/* The second time it is there. */
-	bpf_timer_init(&elem->timer, &timers, 1 /* CLOCK_MONOTONIC */);
-	bpf_timer_set_callback(&elem->timer, in_softirq);
-	return bpf_timer_start(&elem->timer, 0, 0) ? 2 : 0;
-}
+#define do_in_softirq()	do_run()
+#include "arena_lib_softirq.h"
 
 char _license[] SEC("license") = "GPL";
