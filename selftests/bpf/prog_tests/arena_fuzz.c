@@ -363,10 +363,58 @@ static int call_by_address(struct bpf_insn *insn)
 	return -1;
 }
 
-/* Makes an insn of a dump what bpf(2) takes. Returns 0, or -1 if it can't be. */
-static int undump(struct bpf_insn *insn, __u32 arena_id, int arena_fd)
+static bool is_imm64(const struct bpf_insn *insn)
 {
-	if (insn->code == (BPF_LD | BPF_IMM | BPF_DW) && insn->src_reg) {
+	return insn->code == (BPF_LD | BPF_IMM | BPF_DW);
+}
+
+/* Of @map, by what stands for it in @insn */
+static bool is_address(const struct bpf_insn *insn, __u32 map)
+{
+	return is_imm64(insn) && insn->src_reg == BPF_PSEUDO_MAP_VALUE &&
+	       (__u32)insn->imm == map;
+}
+
+/*
+ * A dump shows a number that lies in the arena as an address of it. The verifier knows
+ * numbers, and not addresses: it could refuse the dump. Is it one in the program?
+ */
+static bool is_number(const struct fuzz_case *c, __u64 val)
+{
+	bool found = false;
+	__u32 i;
+
+	for (i = 0; i + 1 < c->prog.cnt; i++) {
+		const struct bpf_insn *insn = c->prog.insn + i;
+
+		if (!is_imm64(insn))
+			continue;
+		if (!insn->src_reg)
+			found |= val == ((__u64)insn[1].imm << 32 | (__u32)insn->imm);
+		else if (is_address(insn, FUZZ_ARENA) && c->user + (__u32)insn[1].imm == val)
+			return false;
+	}
+	return found;
+}
+
+static void undump_number(const struct fuzz_case *c, struct bpf_insn *insn)
+{
+	__u64 val = c->user + (__u32)insn[1].imm;
+
+	if (!is_number(c, val))
+		return;
+	insn->src_reg = 0;
+	insn[0].imm = val;
+	insn[1].imm = val >> 32;
+}
+
+/* Makes an insn of a dump what bpf(2) takes. Returns 0, or -1 if it can't be. */
+static int undump(const struct fuzz_case *c, struct bpf_insn *insn, __u32 arena_id,
+		  int arena_fd)
+{
+	if (is_address(insn, arena_id))
+		undump_number(c, insn);
+	if (is_imm64(insn) && insn->src_reg) {
 		if ((__u32)insn->imm != arena_id && (__u32)insn->imm != result_id)
 			return -1;
 		insn->imm = (__u32)insn->imm == arena_id ? arena_fd : result_fd;
@@ -420,7 +468,7 @@ static bool reload(const struct fuzz_case *c, struct bpf_insn *insn, __u32 cnt,
 	if (!begin_case(c, &a))
 		return false;
 	for (i = 0; i < cnt; i++)
-		if (undump(insn + i, arena_id, a.fd))
+		if (undump(c, insn + i, arena_id, a.fd))
 			printf("the dump's insn %u is unknown\n", i);
 	fd = load(c, insn, cnt);
 	if (fd < 0) {
