@@ -339,7 +339,7 @@ static inline __u64 arena_heap_now(void)
 /* As arena_spin_wait(), but for when it gives up */
 arena_func int arena_heap_wait(struct arena_heap __arena *heap, __u64 end)
 {
-	__u32 holder, me = arena_spin_me();
+	__u64 holder, me = arena_spin_me();
 	int turn;
 
 	bpf_for(turn, 0, ARENA_HEAP_TURNS) {
@@ -1130,7 +1130,7 @@ static __always_inline int arena_heap_more(struct arena_heap __arena *heap, __u3
  * @pages: how many shall be free, so that arena_malloc() need not ask for any
  *
  * Context: as bpf_arena_alloc_pages(); in user space only for a range
- * Return: 0, or -ENOMEM if there are fewer
+ * Return: 0, or -ENOMEM if there are fewer, be it that somebody has the heap's lock
  */
 static __always_inline int arena_heap_fill(struct arena_heap __arena *heap, __u32 pages)
 {
@@ -1150,7 +1150,7 @@ static __always_inline int arena_heap_fill(struct arena_heap __arena *heap, __u3
 			return -ENOMEM;
 		arena_heap_catch_up(heap, end);
 	}
-	return 0;
+	return arena_load_acquire(&heap->pool_pages) >= pages ? 0 : -ENOMEM;
 }
 
 #define ARENA_TRIM_TURNS	1024
@@ -1428,7 +1428,7 @@ arena_global_func int arena_free_object(struct arena_heap __arena *heap __arg_ar
  * @ptr: what arena_malloc() returned, or NULL
  *
  * What is no object of the heap, or one no more, is refused and counted, as long as its
- * place has not been allocated again.
+ * place is not allocated again, before the call or meanwhile.
  *
  * Context: any; it never waits for the heap's lock.
  * Return: 0, or -EINVAL if @ptr is not an object of the heap

@@ -46,12 +46,12 @@
  * nor at more than ARENA_HTAB_CHAIN of them, 1024, whatever the count says: it takes 0.1 ms if
  * each is a cache miss. Before, a chain that somebody had made a ring of cost a find 8 million
  * turns, 150 ms, and user space hung. What is not found so far is not there. For that to be
- * right, arena_htab_add() adds none to a chain that is so long, and says -ENOSPC: nothing is
- * changed, and the entry is still the caller's. By chance it does not happen, chains have 2
- * or 3 entries: it takes 1024 of one hash, or more than 1024 for each bucket in a table that
- * cannot grow. A walk over all entries looks at as many buckets and entries as there are by
- * the table's count, and a program's at no more than ARENA_WALK_MAX of both, 16384 if it does
- * not say otherwise (see bpf_arena_common.h).
+ * right, arena_htab_add() adds none to a chain that is so long, and says -ENOSPC: the entry
+ * is still the caller's. By chance it does not happen, chains have 2 or 3 entries: it takes
+ * 1024 of one hash, or more than 1024 for each bucket in a table that could not grow for want
+ * of memory; each such call tries to let it grow. A walk over all entries looks at as many
+ * buckets and entries as there are by the table's count, and a program's at no more than
+ * ARENA_WALK_MAX of both, 16384 if it does not say otherwise (see bpf_arena_common.h).
  *
  * Concurrency. Changes to a table exclude each other: take a lock around them, like that
  * of bpf_arena_spin_lock.h, or have one writer. Readers do the same, or else, when they
@@ -365,8 +365,13 @@ static inline int arena_htab_read_retry(struct arena_htab __arena *htab, __u64 h
  */
 static inline void arena_htab_write_begin(struct arena_htab __arena *htab, __u64 hash)
 {
-	/* Also a barrier: that there is a change is seen before the change. */
-	(void)__sync_fetch_and_add(&htab->seq[hash % ARENA_HTAB_MIN], 1);
+	__u32 __arena *seq = &htab->seq[hash % ARENA_HTAB_MIN];
+
+	/*
+	 * It is odd already if a writer died, whose lock was taken over. Also a barrier: that
+	 * there is a change is seen before the change.
+	 */
+	(void)__sync_fetch_and_add(seq, 1 + *seq % 2);
 }
 
 /**
@@ -378,7 +383,7 @@ static inline void arena_htab_write_end(struct arena_htab __arena *htab, __u64 h
 {
 	__u32 __arena *seq = &htab->seq[hash % ARENA_HTAB_MIN];
 
-	arena_store_release(seq, *seq + 1);
+	arena_store_release(seq, (*seq | 1) + 1);
 }
 
 /* The first one of @turns from @node on with this hash. Most chains have one node or none. */
@@ -458,19 +463,32 @@ static __always_inline int __arena_htab_add_memory(struct arena_htab __arena *ht
 	return 1;
 }
 
-/* After bucket @index, the last one, has gone. */
-static arena_noinline void __arena_htab_free_memory(struct arena_htab __arena *htab, __u32 index)
+/*
+ * The directory that begins with bucket @index, which is the next one. There may be one even
+ * if there never was that bucket: the segment could not be had.
+ */
+static arena_noinline void __arena_htab_free_directory(struct arena_htab __arena *htab,
+						       __u32 index)
 {
 	struct arena_htab_directory __arena *__arena *directory;
 
-	if (!__arena_htab_begins(index, ARENA_HTAB_SEGMENT))
+	if (!__arena_htab_begins(index, ARENA_HTAB_SEGMENT * ARENA_HTAB_SEGMENT) ||
+	    index >= ARENA_HTAB_MAX)
 		return;
 	directory = __arena_htab_directory(htab, index);
-	arena_free(htab->heap, *__arena_htab_segment(*directory, index));
-	if (__arena_htab_begins(index, ARENA_HTAB_SEGMENT * ARENA_HTAB_SEGMENT)) {
-		arena_free(htab->heap, *directory);
-		*directory = NULL;
-	}
+	arena_free(htab->heap, *directory);
+	*directory = NULL;
+}
+
+/* After bucket @index, the last one, has gone. */
+static arena_noinline void __arena_htab_free_memory(struct arena_htab __arena *htab, __u32 index)
+{
+	struct arena_htab_directory __arena *directory;
+
+	if (!__arena_htab_begins(index, ARENA_HTAB_SEGMENT))
+		return;
+	directory = *__arena_htab_directory(htab, index);
+	arena_free(htab->heap, *__arena_htab_segment(directory, index));
 }
 
 /* Those of @from that have @bit in their hash go to @to, which is empty. */
@@ -535,24 +553,29 @@ static arena_noinline int __arena_htab_length(struct arena_htab_bucket __arena *
  * There may be others with the same hash.
  *
  * Return: 0, or -ENOSPC if there are ARENA_HTAB_CHAIN entries in the chain that it belongs
- *	   to, and nothing is changed
+ *	   to, and it is not added
  */
 static __always_inline arena_must_check
 int arena_htab_add(struct arena_htab __arena *htab, struct arena_htab_node __arena *node,
 		   __u64 hash)
 {
 	struct arena_htab_bucket __arena *bucket = __arena_htab_bucket_of(htab, hash);
+	int err = -ENOSPC;
 
 	/* In a smaller table no chain is so long, and there is no need to look. */
-	if (htab->entries >= ARENA_HTAB_CHAIN && __arena_htab_length(bucket) >= ARENA_HTAB_CHAIN)
-		return -ENOSPC;
-	WRITE_ONCE(htab->entries, htab->entries + 1);
-	node->hash = hash;
-	node->next = bucket->first;
-	arena_store_release(&bucket->first, node);
+	if (htab->entries < ARENA_HTAB_CHAIN || __arena_htab_length(bucket) < ARENA_HTAB_CHAIN) {
+		WRITE_ONCE(htab->entries, htab->entries + 1);
+		node->hash = hash;
+		node->next = bucket->first;
+		arena_store_release(&bucket->first, node);
+		err = 0;
+	}
+	/* For the verifier it goes on in one way, not in two. */
+	arena_forget(err, htab->entries);
+	/* Also where all chains are full: there may be memory again. */
 	if (htab->entries > arena_htab_buckets(htab))
 		__arena_htab_grow(htab);
-	return 0;
+	return err;
 }
 
 /* What points to @node, or to the end of a chain of up to @most entries if that is nowhere. */
@@ -640,6 +663,7 @@ static arena_noinline int arena_htab_trim(struct arena_htab __arena *htab)
 
 	bpf_for(turn, 0, ARENA_HTAB_TRIM) {
 		looks = __arena_htab_shrink(htab);
+		__arena_htab_free_directory(htab, arena_htab_buckets(htab));
 		if (!looks)
 			return 0;
 		left -= looks;

@@ -115,6 +115,9 @@ struct arena_hlist_head {
  * @pos: the entry, a pointer to a structure in the arena; NULL after the last one
  * @head: the list
  * @member: the link's name in the structure
+ *
+ * In user space it ends, with an entry, when it meets a place for the second time, be it that
+ * of an entry that was taken out and came back: arena_list_for_each_entry_safe() does not.
  */
 #define arena_list_for_each_entry(pos, head, member)			\
 	for (struct arena_walk __walk =					\
@@ -242,8 +245,9 @@ static inline void arena_list_del(struct arena_list_head __arena *entry)
  */
 static inline void arena_list_del_init(struct arena_list_head __arena *entry)
 {
-	__arena_list_begin(entry);
-	__arena_list_join(entry->prev, entry->next);
+	/* It has none if it was never on a list, or arena_list_del() took it out. */
+	if (entry->prev)
+		__arena_list_join(entry->prev, entry->next);
 	arena_init_list_head(entry);
 }
 

@@ -201,13 +201,15 @@ static inline void __arena *arena_queue_pop(struct arena_queue __arena *queue)
 	return value ? (void __arena *)(base | value) : NULL;
 }
 
-/* How many are queued at the moment, or were when this began */
+/* How many are queued at the moment, or were when this began, or meanwhile */
 static inline __u64 arena_queue_length(struct arena_queue __arena *queue)
 {
 	__u64 head = arena_load_acquire(&queue->head);
 	__s64 length = arena_load_acquire(&queue->tail) - head;
 
-	/* A pop may have been done before the tail was moved. */
+	/* A pop may have been done before the tail was moved, and many since the head was read. */
+	if (length > (__s64)ARENA_QUEUE_SLOTS(queue->order))
+		return ARENA_QUEUE_SLOTS(queue->order);
 	return length > 0 ? length : 0;
 }
 

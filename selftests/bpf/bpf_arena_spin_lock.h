@@ -34,7 +34,8 @@
  * when it takes a lock for the first time. IDs are those of a PID namespace, and times those of
  * a time namespace: who breaks locks has to be in the same ones as all who take them, and sees
  * that they are the PID namespace of its /proc; of time namespaces it can see nothing. Where a
- * thread has no /proc, its locks have no time, and can be broken only while nobody has its ID.
+ * thread has no /proc, or no descriptor for it then, its locks have no time, and can be broken
+ * only while nobody has its ID.
  *
  * A thread that died with the lock may have done half of what it wanted to do under it. Who
  * breaks the lock does not know, and has to look: at a list whose neighbours do not agree, at
@@ -362,16 +363,25 @@ static __always_inline void arena_spin_unlock(arena_spinlock_t __arena *lock)
 /* Is /proc of this process's PID namespace? Otherwise threads have other IDs there. */
 static inline int arena_spin_own_proc(void)
 {
-	char text[4096], *ids;
+	FILE *status = fopen("/proc/self/status", "re");
+	int own = !!status;
+	char text[1024];
 
-	if (arena_spin_read("/proc/self/status", text, sizeof(text)) <= 0)
+	if (!status)
 		return 0;
-	/* From /proc's namespace down to the process's own. There are none without the line. */
-	ids = strstr(text, "\nNSpid:\t");
-	if (!ids)
-		return 1;
-	ids += strlen("\nNSpid:\t");
-	return ids[strspn(ids, "0123456789")] == '\n';
+	/*
+	 * From /proc's namespace down to the process's own. There are none without the line.
+	 * A line before it may have thousands of groups, and comes in pieces.
+	 */
+	while (fgets(text, sizeof(text), status)) {
+		if (strncmp(text, "NSpid:\t", 7))
+			continue;
+		own = text[7 + strspn(text + 7, "0123456789")] == '\n';
+		break;
+	}
+	own = own && !ferror(status);
+	fclose(status);
+	return own;
 }
 
 /* Whatever /proc is, or hides */
@@ -432,8 +442,10 @@ static inline int arena_spin_replace(arena_spinlock_t *lock, __u64 next)
  * every moment, prefer arena_spin_take_over().
  *
  * A program that holds the lock runs: the kernel sees to it that it unlocks. A thread that got
- * the holder's ID, and began in the same tick of 10 ms as the holder had, is taken for it. One
- * that called exec() with the lock lives.
+ * the holder's ID, and began in the same tick of 10 ms as the holder had, is taken for it. By
+ * exec() the first thread of a process lives on, and another one becomes the first, whose ID
+ * and begin it has from then on: what the first one held cannot be broken then, and what the
+ * other one held can. A child of vfork() must take no lock: it would be its parent's.
  *
  * Context: user space
  * Return: 0 if it was held by a thread that is gone, and is released,

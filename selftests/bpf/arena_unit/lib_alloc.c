@@ -496,6 +496,42 @@ static void test_reuse(void)
 	check_empty();
 }
 
+static void test_fill(void)
+{
+	make_heap(7, 64);
+	CHECK_EQ(arena_heap_fill(&heap, 64), -ENOMEM);
+	CHECK_EQ(arena_heap_fill(&heap, 0x80000000), -ENOMEM);
+
+	/* What it has brought nobody can put where it is found. */
+	make_heap(7, 64);
+	CHECK_EQ(arena_spin_trylock(&heap.lock), 1);
+	CHECK_EQ(arena_heap_fill(&heap, 16), -ENOMEM);
+	arena_spin_unlock(&heap.lock);
+	CHECK_EQ(arena_heap_fill(&heap, 16), 0);
+	CHECK(heap.pool_pages >= 16);
+}
+
+static void *unlock_soon(void *unused)
+{
+	usleep(10000);
+	arena_spin_unlock(&heap.lock);
+	return unused;
+}
+
+/* Who has waited for the lock has it by the same name as who has not. */
+static void test_lock_waited_for(void)
+{
+	pthread_t id;
+
+	make_heap(7, 64);
+	CHECK_EQ(arena_spin_trylock(&heap.lock), 1);
+	CHECK_EQ(pthread_create(&id, NULL, unlock_soon, NULL), 0);
+	CHECK_EQ(arena_heap_lock(&heap, arena_heap_now() + ARENA_HEAP_WAIT_NS), 0);
+	CHECK(heap.lock.holder == arena_spin_me() && heap.lock.holder >> 32);
+	arena_spin_unlock(&heap.lock);
+	CHECK_EQ(pthread_join(id, NULL), 0);
+}
+
 /* While somebody has the lock: what is at hand can be had, and nothing freed is lost. */
 static void test_lock_held(void)
 {
@@ -699,7 +735,9 @@ static const struct test tests[] = {
 	{ "large objects after small ones", test_large_after_small },
 	{ "bad frees", test_bad_frees },
 	{ "reuse for other sizes", test_reuse },
+	{ "pages are brought", test_fill },
 	{ "while the lock is held", test_lock_held },
+	{ "the lock when it was waited for", test_lock_waited_for },
 	{ "time that a call takes", test_time },
 	{ "shared by threads", test_threads },
 	{ "shared by threads, too small", test_threads_short },

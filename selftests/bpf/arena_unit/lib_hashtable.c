@@ -80,10 +80,82 @@ static void test_no_memory(void)
 	free(e);
 }
 
+/* Chains that are full are split as soon as there is memory. */
+static void test_full_grows(void)
+{
+	enum { CNT = ARENA_HTAB_MIN * ARENA_HTAB_CHAIN };
+	static struct arena_htab htab;
+	static struct arena_heap heap;
+	struct elem *e = calloc(CNT + 1, sizeof(*e));
+	u64 i;
+
+	CHECK(e);
+	for (i = 0; i < CNT; i++)
+		CHECK_EQ(arena_htab_add(&htab, &e[i].node, i), 0);
+	CHECK_EQ(arena_htab_add(&htab, &e[CNT].node, 0), -ENOSPC);
+	lib_init_heap(&heap, 2000);
+	arena_htab_init(&htab, &heap);
+	/* The first call brings the directory, the second one the segment. */
+	CHECK_EQ(arena_htab_add(&htab, &e[CNT].node, 0), -ENOSPC);
+	CHECK_EQ(arena_htab_add(&htab, &e[CNT].node, 0), -ENOSPC);
+	CHECK_EQ(arena_htab_buckets(&htab), ARENA_HTAB_MIN + 1);
+	CHECK_EQ(arena_htab_add(&htab, &e[CNT].node, 0), 0);
+	CHECK_EQ(htab.entries, CNT + 1);
+	for (i = 0; i < CNT; i++)
+		CHECK(arena_htab_find(&htab, i));
+	free(e);
+}
+
+/* When it gets empty just where it was to grow, too, nothing of its memory is left. */
+static void test_given_back(void)
+{
+	static struct arena_htab htab;
+	static struct arena_heap heap;
+	struct elem e[ARENA_HTAB_MIN + 4] = {};
+	struct arena_heap_stats stats;
+	u64 cnt, i;
+
+	lib_init_heap(&heap, 64);
+	arena_htab_init(&htab, &heap);
+	for (cnt = ARENA_HTAB_MIN; cnt <= ARRAY_SIZE(e); cnt++) {
+		for (i = 0; i < cnt; i++)
+			CHECK_EQ(arena_htab_add(&htab, &e[i].node, i), 0);
+		for (i = 0; i < cnt; i++)
+			CHECK_EQ(arena_htab_del(&htab, &e[i].node), 0);
+		CHECK_EQ(arena_htab_trim(&htab), 0);
+		arena_heap_stats(&heap, &stats);
+		CHECK_EQ(stats.large_pages, 0);
+		CHECK_EQ(stats.bad_frees, 0);
+	}
+}
+
+/* A writer dies, and who takes over its lock writes on. */
+static void test_writer_dies(void)
+{
+	static struct arena_htab htab;
+	u32 seq;
+
+	arena_htab_write_begin(&htab, 7);
+
+	seq = arena_htab_read_begin(&htab, 7);
+	CHECK(arena_htab_read_retry(&htab, 7, seq));
+	arena_htab_write_begin(&htab, 7);
+	CHECK(arena_htab_read_retry(&htab, 7, seq));
+	seq = arena_htab_read_begin(&htab, 7);
+	CHECK(arena_htab_read_retry(&htab, 7, seq));
+	arena_htab_write_end(&htab, 7);
+	CHECK(arena_htab_read_retry(&htab, 7, seq));
+	seq = arena_htab_read_begin(&htab, 7);
+	CHECK(!arena_htab_read_retry(&htab, 7, seq));
+}
+
 static const struct test tests[] = {
 	{ "a table is as an array", test_table },
 	{ "a large table", test_large },
 	{ "a table without memory", test_no_memory },
+	{ "a full table grows", test_full_grows },
+	{ "memory is given back", test_given_back },
+	{ "a writer dies", test_writer_dies },
 };
 
 int main(void)

@@ -2,6 +2,7 @@
 /* The queue of ../bpf_arena_queue.h among threads. */
 #include <pthread.h>
 #include <sched.h>
+#include <string.h>
 
 #include "../progs/arena_lib_queue.h"
 #include "harness.h"
@@ -102,9 +103,22 @@ static void test_threads(void)
 	CHECK_EQ(arena_queue_length(&queue), 0);
 }
 
+/* As it is read when others push and pop between the two ends */
+static void test_length(void)
+{
+	memset(&queue, 0, sizeof(queue));
+	CHECK_EQ(arena_queue_init(&queue, slots, ORDER), 0);
+	CHECK_EQ(arena_queue_length(&queue), 0);
+	queue.tail += ARENA_QUEUE_SLOTS(ORDER) + 1;
+	CHECK_EQ(arena_queue_length(&queue), ARENA_QUEUE_SLOTS(ORDER));
+	queue.head = queue.tail + 1;
+	CHECK_EQ(arena_queue_length(&queue), 0);
+}
+
 static const struct test tests[] = {
 	{ "objects and their contents", test_objects },
 	{ "threads at both ends", test_threads },
+	{ "no longer than it is", test_length },
 };
 
 int main(void)

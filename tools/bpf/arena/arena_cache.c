@@ -640,29 +640,35 @@ static bool from_server(const struct sockaddr_storage *from)
 	return ((const struct sockaddr_in *)from)->sin_port == htons(opts.udp_port);
 }
 
-static void answer_datagram(struct session *session, const char *packet, size_t len)
+/* Returns false if the answer would be longer than may be waiting. */
+static bool answer_datagram(struct session *session, const char *packet, size_t len)
 {
+	bool whole;
+
 	session->datagram = true;
 	session->in.len = 0;
 	session->out.len = 0;
 	if (!buffer_reserve(&session->in, len))
-		return;
+		return true;
 	memcpy(session->in.data, packet, len);
 	session->in.len = len;
 	udp_requests++;
 	proto_run(session);
 	udp_ignored += !session->out.len && session->quit;
+	whole = !session->in.len || session->out.len <= PROTO_OUT_MAX;
 	/* What is not complete never will be. */
 	session->need = 0;
 	session->skip = 0;
 	session->scanned = 0;
 	session->resume = 0;
 	session->quit = false;
+	return whole;
 }
 
 static bool serve_datagram(void)
 {
 	static const char refusal[] = "SERVER_ERROR multi-packet request not supported\r\n";
+	static const char too_long[] = "SERVER_ERROR answer too long for UDP\r\n";
 	static struct session session;
 	static char packet[READ_SIZE];
 	const size_t head = sizeof(struct cache_frame);
@@ -683,8 +689,11 @@ static bool serve_datagram(void)
 		send_datagrams(&from, from_len, frame.id, refusal, sizeof(refusal) - 1);
 		return true;
 	}
-	answer_datagram(&session, packet + head, got - head);
-	send_datagrams(&from, from_len, frame.id, session.out.data, session.out.len);
+	if (answer_datagram(&session, packet + head, got - head))
+		send_datagrams(&from, from_len, frame.id, session.out.data,
+			       session.out.len);
+	else
+		send_datagrams(&from, from_len, frame.id, too_long, sizeof(too_long) - 1);
 	return true;
 }
 

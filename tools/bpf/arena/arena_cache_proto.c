@@ -27,9 +27,6 @@
 #define LINE_MAX_GET	(4 << 20)
 #define LINE_MAX_OTHER	2048
 
-/* With so much to be sent, no further value is put into the output. */
-#define OUT_MAX		(4 << 20)
-
 /* A time span longer than this is a date. */
 #define SPAN_MAX	(30 * 24 * 3600)
 
@@ -101,10 +98,12 @@ static void put(struct session *session, const void *data, size_t len)
 	struct buffer *out = &session->out;
 
 	/* Part of an answer is worse than none. */
-	if (!buffer_reserve(out, len)) {
+	if (!session->quit && !buffer_reserve(out, len)) {
 		session->quit = true;
-		return;
+		out->len = session->answered;
 	}
+	if (session->quit)
+		return;
 	memcpy(out->data + out->len, data, len);
 	out->len += len;
 }
@@ -265,11 +264,11 @@ static enum verdict get_keys(struct command *cmd, int first, bool cas,
 	}
 	for (;;) {
 		session->resume = pos;
-		if (session->out.len > OUT_MAX)
-			return WAIT;
 		key = next_token(cmd, &pos);
 		if (!key.len)
 			break;
+		if (session->out.len > PROTO_OUT_MAX)
+			return WAIT;
 		item = store_find(key.text, key.len);
 		if (item)
 			proto_stats.get_hits++;
@@ -705,9 +704,18 @@ static enum verdict run_line(struct command *cmd)
 	return commands[i].run(cmd);
 }
 
+/* Of what takes many keys */
 static bool is_get(const char *line, size_t len)
 {
-	return len >= 5 && (!memcmp(line, "get ", 4) || !memcmp(line, "gets ", 5));
+	static const char * const names[] = { "get ", "gets ", "gat ", "gats " };
+	size_t i;
+
+	for (; len && *line == ' '; len--)
+		line++;
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (len >= strlen(names[i]) && !memcmp(line, names[i], strlen(names[i])))
+			return true;
+	return false;
 }
 
 /* False if the session's next line is not complete; too long a one ends it. */
@@ -749,9 +757,10 @@ static bool run_one(struct session *session)
 	if (session->skip || have < session->need || !have)
 		return false;
 	session->need = 0;
-	if (session->out.len > OUT_MAX || !take_line(session, &cmd))
+	if (session->out.len > PROTO_OUT_MAX || !take_line(session, &cmd))
 		return false;
 	before = session->taken;
+	session->answered = session->out.len;
 	if (run_line(&cmd) == WAIT) {
 		session->taken = before;
 		return false;

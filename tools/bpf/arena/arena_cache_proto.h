@@ -10,6 +10,12 @@
 /* The protocol is that of memcached 1.6, without its meta commands. */
 #define CACHE_VERSION	"1.6.0-arena"
 
+/*
+ * With so much to be sent, no further value is put into the output: of who does not read
+ * no more is kept than that and one value.
+ */
+#define PROTO_OUT_MAX	(64 << 10)
+
 struct buffer {
 	char *data;
 	size_t len;
@@ -24,6 +30,7 @@ struct session {
 	size_t skip;		/* of in: data of a command that was refused */
 	size_t scanned;		/* of in after taken: there is no end of a line */
 	size_t resume;		/* where in its line a get goes on */
+	size_t answered;	/* of out: what stays if there is no memory for more */
 	bool datagram;		/* came over UDP */
 	bool noreply;
 	bool quit;

@@ -25,6 +25,7 @@
 #define INPUT_MAX	(2 * 1024 * 1024)
 #define ANSWER_MAX	(256 * 1024)
 #define MANY_KEYS	9000
+#define SOME_KEYS	300
 #define TOO_LONG	1048577	/* bytes of a value */
 #define SILENCE		500	/* ms after which a datagram has no answer */
 
@@ -570,12 +571,12 @@ static void all_keys(void)
 	}
 }
 
-static void compare_many(const char *command)
+static void compare_many(const char *command, int keys)
 {
 	static char text[INPUT_MAX];
 	char *to = stpcpy(text, command);
 
-	for (int i = 0; i < MANY_KEYS; i++)
+	for (int i = 0; i < keys; i++)
 		to += sprintf(to, i % 1000 ? " key-%u" : " num", i);
 	strcpy(to, "\r\n");
 	compare_text(text);
@@ -587,8 +588,12 @@ static void all_long(void)
 	static char text[INPUT_MAX];
 	char *to;
 
-	compare_many("get");
-	compare_many("gets");
+	compare_many("get", MANY_KEYS);
+	compare_many("gets", MANY_KEYS);
+	/* More than 2 KiB, and less than memcached reads at once */
+	compare_many("gat 0", SOME_KEYS);
+	compare_many("gats 0", SOME_KEYS);
+	compare_many("  get", SOME_KEYS);
 	for (size_t c = 0; c < ARRAY_SIZE(storage_commands); c++) {
 		to = text + sprintf(text, "%s num 0 0 %d%s\r\n", storage_commands[c], TOO_LONG,
 				    strcmp(storage_commands[c], "cas") ? "" : " {cas}");

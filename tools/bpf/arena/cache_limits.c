@@ -29,6 +29,7 @@
 
 #define BIG_VALUES	8
 #define BIG		1000000
+#define UNREAD		40	/* clients */
 
 static char value[ITEM_MAX + 512];
 static int small_items;
@@ -312,6 +313,116 @@ void test_unsent(unsigned long port)
 	check_unsent(port, "a line too long", end, junk,
 		     wanted + strlen("CLIENT_ERROR line too long\r\n"));
 	free(end);
+}
+
+/* Field 1 of statm is what the process has mapped, 2 what it has of that; in pages */
+static unsigned long memory_of(pid_t pid, int field)
+{
+	unsigned long mapped, resident;
+	char name[64];
+	FILE *statm;
+
+	snprintf(name, sizeof(name), "/proc/%d/statm", pid);
+	statm = fopen(name, "r");
+	if (!statm || fscanf(statm, "%lu %lu", &mapped, &resident) != 2)
+		errx(1, "cannot read %s", name);
+	fclose(statm);
+	return field == 1 ? mapped : resident;
+}
+
+static void ask_without_reading(unsigned long port, int *fd, const char *text)
+{
+	for (int i = 0; i < UNREAD; i++) {
+		fd[i] = connect_to(SOCK_STREAM, port);
+		send_all(fd[i], text, strlen(text));
+	}
+	sleep(1);
+}
+
+/* Of each the server keeps one value, and not all for which it asked. */
+static void check_unread(unsigned long port, pid_t pid)
+{
+	unsigned long pages = memory_of(pid, 2);
+	int fd[UNREAD];
+
+	ask_without_reading(port, fd, "get b0 b1 b2 b3 b4 b5 b6 b7\r\n");
+	pages = memory_of(pid, 2) - pages;
+	for (int i = 0; i < UNREAD; i++)
+		close(fd[i]);
+	printf("unread answers: %lu KiB for %d clients\n", pages * PAGE / 1024, UNREAD);
+	if (pages * PAGE > UNREAD * BIG * 3UL / 2)
+		errx(1, "the server keeps too much of what nobody reads");
+}
+
+static void set_memory(pid_t pid, rlim_t bytes)
+{
+	struct rlimit limit;
+
+	if (prlimit(pid, RLIMIT_AS, NULL, &limit))
+		err(1, "prlimit");
+	limit.rlim_cur = bytes;
+	if (prlimit(pid, RLIMIT_AS, &limit, NULL))
+		err(1, "prlimit");
+}
+
+static size_t length_of(unsigned long port, const char *text)
+{
+	int fd = connect_to(SOCK_STREAM, port);
+	size_t got;
+
+	send_all(fd, text, strlen(text));
+	got = read_to_end(fd);
+	close(fd);
+	return got;
+}
+
+/* There is memory for some of the answers. The others end after a value, and not in one. */
+static void check_no_memory(unsigned long port, pid_t pid)
+{
+	const size_t end = strlen("END\r\n");
+	const size_t one = length_of(port, "gets b0\r\nquit\r\n") - end;
+	int fd[UNREAD], whole = 0;
+	size_t got;
+
+	set_memory(pid, (memory_of(pid, 1) + 10 * BIG / PAGE) * PAGE);
+	ask_without_reading(port, fd, "gets b0 b1 b2 b3 b4 b5 b6 b7\r\nquit\r\n");
+	for (int i = 0; i < UNREAD; i++) {
+		got = read_to_end(fd[i]);
+		close(fd[i]);
+		if (got == BIG_VALUES * one + end)
+			whole++;
+		else if (got % one)
+			errx(1, "%zu bytes, values of %zu", got, one);
+	}
+	set_memory(pid, RLIM_INFINITY);
+	printf("without memory: %d of %d answers, and no part of a value\n", whole, UNREAD);
+	if (!whole || whole == UNREAD)
+		errx(1, "the server had memory all the time, or never");
+}
+
+/* Over UDP there is no going on: what would be too long is refused. */
+static void check_long_datagram(unsigned long port)
+{
+	static const char get[] = "\0\1\0\0\0\1\0\0get b0 b1\r\n";
+	static const char wanted[] = "SERVER_ERROR answer too long for UDP\r\n";
+	int fd = connect_to(SOCK_DGRAM, port);
+	char answer[2048];
+	ssize_t got;
+
+	if (send(fd, get, sizeof(get) - 1, 0) < 0)
+		err(1, "send");
+	got = recv(fd, answer, sizeof(answer), 0);
+	close(fd);
+	if (got != 8 + (ssize_t)strlen(wanted) || memcmp(answer + 8, wanted, got - 8))
+		errx(1, "%.*s", (int)got - 8, answer + 8);
+}
+
+/* With the values of test_unsent() */
+void test_unread(unsigned long port, pid_t pid)
+{
+	check_no_memory(port, pid);
+	check_unread(port, pid);
+	check_long_datagram(port);
 }
 
 static void answers(int fd)

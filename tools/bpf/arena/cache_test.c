@@ -528,6 +528,7 @@ static void usage(void)
 		"  mixed SETS     set values of all sizes\n"
 		"  no-room        append to an item what does not fit in 2 MiB\n"
 		"  unsent         end a connection with answers still to be sent\n"
+		"  unread PID     clients that do not read their answers, after unsent\n"
 		"  files PID CONNECTIONS\n"
 		"                 use all the server's connections, and take its descriptors\n"
 		"  echo PORT      datagrams that seem to come from the server at PORT\n"
@@ -562,6 +563,8 @@ int main(int argc, char **argv)
 		test_no_room(port);
 	else if (argc == 3 && !strcmp(test, "unsent"))
 		test_unsent(port);
+	else if (argc == 4 && !strcmp(test, "unread"))
+		test_unread(port, atoi(argv[3]));
 	else if (argc == 5 && !strcmp(test, "files"))
 		test_files(port, atoi(argv[3]), atoi(argv[4]));
 	else if (argc == 4 && !strcmp(test, "echo"))

@@ -24,6 +24,7 @@ void test_evict(unsigned long port, unsigned long limit_us, unsigned long other)
 void test_mixed(unsigned long port, unsigned long sets);
 void test_no_room(unsigned long port);
 void test_unsent(unsigned long port);
+void test_unread(unsigned long port, pid_t pid);
 void test_files(unsigned long port, pid_t pid, unsigned long connections);
 void test_echo(unsigned long port, unsigned long other);
 void test_packets(unsigned long port, pid_t pid, const char *device, const char *peer);
