@@ -86,7 +86,7 @@ show '^compared|^difference|^echo'
 check "clients of three libraries" sessions
 show '^session'
 check "limits of memory, descriptors and patience" in_guest cache-limits
-show '^no room|^mixed|^answer|^unread|^connections|^without|^echo'
+show '^no room|^mixed|^answer|^unread|^beside|^connections|^without|^echo'
 check "large items in a full cache" evictions
 show '^set of|^memcached,'
 check "packets of all sorts" in_guest cache-packets

@@ -41,6 +41,7 @@
 #define OTHER_FILES	64		/* that are open, besides connections */
 #define READ_SIZE	65536
 #define REST		1000		/* ms: then the listener looks whether it can go on */
+#define ANSWER_ROUNDS	4		/* of output, and then it is others' turn */
 #define LINGER_MAX	(4 << 20)	/* bytes read after the end, and thrown away */
 #define DATAGRAMS	64		/* read in a row */
 #define IP_UDP_HEADERS	48		/* of IPv6, the longer ones */
@@ -521,7 +522,7 @@ static bool answer(struct connection *conn)
 {
 	struct buffer *out = &conn->session.out;
 
-	for (;;) {
+	for (int i = 0; i < ANSWER_ROUNDS; i++) {
 		if (!send_output(conn))
 			return false;
 		if (out->len || conn->session.quit)
@@ -530,6 +531,8 @@ static bool answer(struct connection *conn)
 		if (!out->len)
 			return true;
 	}
+	/* There is output, so that it goes on when it is this one's turn again. */
+	return true;
 }
 
 /* Returns false if the connection is to end. What was answered before is sent. */

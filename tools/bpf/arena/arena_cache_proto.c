@@ -757,10 +757,10 @@ static bool run_one(struct session *session)
 	if (session->skip || have < session->need || !have)
 		return false;
 	session->need = 0;
+	session->answered = session->out.len;
 	if (session->out.len > PROTO_OUT_MAX || !take_line(session, &cmd))
 		return false;
 	before = session->taken;
-	session->answered = session->out.len;
 	if (run_line(&cmd) == WAIT) {
 		session->taken = before;
 		return false;

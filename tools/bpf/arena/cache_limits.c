@@ -8,12 +8,14 @@
 #include <err.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include "cache_test.h"
@@ -400,6 +402,44 @@ static void check_no_memory(unsigned long port, pid_t pid)
 		errx(1, "the server had memory all the time, or never");
 }
 
+static void answers(int fd)
+{
+	send_all(fd, "verbosity 1\r\n", 13);
+	expect(fd, "OK");
+}
+
+/* One client takes as much as it can get. Another one, who asks for little, gets it. */
+static void check_fair(unsigned long port)
+{
+	int fd = connect_to(SOCK_STREAM, port);
+	pid_t greedy = fork();
+	__u64 us = 0, begin;
+
+	if (greedy < 0)
+		err(1, "fork");
+	if (!greedy) {
+		close(fd);
+		fd = connect_to(SOCK_STREAM, port);
+		for (int i = 0; i < 1000; i++)
+			send_all(fd, "get b0 b1 b2 b3 b4 b5 b6 b7\r\n", 29);
+		read_to_end(fd);
+		_exit(1);
+	}
+	for (int i = 0; i < 20; i++) {
+		usleep(100000);
+		begin = now_us();
+		answers(fd);
+		begin = now_us() - begin;
+		us = us > begin ? us : begin;
+	}
+	kill(greedy, SIGKILL);
+	waitpid(greedy, NULL, 0);
+	close(fd);
+	printf("beside a greedy client: %llu us at most\n", us);
+	if (us > 2000000)
+		errx(1, "one client has the server to itself");
+}
+
 /* Over UDP there is no going on: what would be too long is refused. */
 static void check_long_datagram(unsigned long port)
 {
@@ -422,13 +462,8 @@ void test_unread(unsigned long port, pid_t pid)
 {
 	check_no_memory(port, pid);
 	check_unread(port, pid);
+	check_fair(port);
 	check_long_datagram(port);
-}
-
-static void answers(int fd)
-{
-	send_all(fd, "verbosity 1\r\n", 13);
-	expect(fd, "OK");
 }
 
 static void set_files(pid_t pid, unsigned long files)
