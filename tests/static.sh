@@ -30,7 +30,8 @@ touched_objects()
 }
 
 # messages SOURCE OBJECTS MAKE-ARGUMENT...: what compiling the touched files
-# says, less the line numbers. They are compiled anew each time.
+# says, less the line numbers and the path to SOURCE, which is another clone's in what
+# ccache has from there. They are compiled anew each time.
 messages()
 {
 	source=$(realpath "$1")
@@ -48,7 +49,7 @@ messages()
 		return 1
 	}
 	grep -E 'warning:|error:' "$out" |
-		sed -E "s,^($source|(\.\./)+[^/]*)/,,; s/:[0-9]+(:[0-9]+)?:/:/" | sort
+		sed -E 's,^[^ :]*(/build|\.\.)/[^/]*/,,; s/:[0-9]+(:[0-9]+)?:/:/' | sort
 }
 
 # nothing_new NAME MAKE-ARGUMENT...
