@@ -88,7 +88,7 @@ show '^session'
 check "limits of memory, descriptors and patience" in_guest cache-limits
 show '^no room|^mixed|^answer|^unread|^beside|^connections|^without|^echo'
 check "large items in a full cache" evictions
-show '^set of|^memcached,'
+show '^set of|^memcached,|^flush_all'
 check "packets of all sorts" in_guest cache-packets
 show '^packets:'
 check "values that change while they are read" in_guest cache-load torn 20

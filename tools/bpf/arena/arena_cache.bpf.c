@@ -242,8 +242,11 @@ __noinline int copy_text(struct cache_bucket __arena *bucket __arg_arena,
 
 	now = bpf_ktime_get_boot_ns();
 	expires = item->expires;
-	flush_at = cache.flush_at;
-	if ((expires && expires <= now) || (flush_at && flush_at <= now))
+	/* In this order: the server sets flushed when flush_at has come, and clears it then. */
+	flush_at = READ_ONCE(cache.flush_at);
+	barrier();
+	if ((expires && expires <= now) || (flush_at && flush_at <= now) ||
+	    item->cas <= READ_ONCE(cache.flushed))
 		return -XDP_MISS;
 
 	ntext = item->ntext;

@@ -783,10 +783,13 @@ static void print_end(void)
 static int serve(void)
 {
 	struct epoll_event events[64];
-	int n, i;
+	int n, i, wait;
 
 	for (;;) {
-		n = epoll_wait(epoll_fd, events, 64, resting ? REST : -1);
+		wait = resting ? REST : -1;
+		if (store_sweep())
+			wait = 0;
+		n = epoll_wait(epoll_fd, events, 64, wait);
 		if (n < 0 && errno != EINTR) {
 			warn("epoll_wait");
 			return TOOL_FAILED;

@@ -50,7 +50,7 @@ struct cache_item {
 	struct cache_item __arena *older;
 	__u64 hash;
 	__u64 expires;		/* CLOCK_BOOTTIME in ns; 0: never */
-	__u64 cas;
+	__u64 cas;		/* later items have greater ones */
 	__u32 flags;
 	__u32 nvalue;		/* bytes of the value */
 	__u32 ntext;		/* bytes of the text */
@@ -88,6 +88,7 @@ struct cache {
 	__u64 mask;		/* number of buckets - 1 */
 	__u64 seed[2];
 	__u64 flush_at;		/* from then on nothing is valid; 0: never */
+	__u64 flushed;		/* cas: items up to this one are not valid */
 	__u64 paths[XDP_PATHS];
 };
 

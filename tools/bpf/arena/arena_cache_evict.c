@@ -241,8 +241,8 @@ static bool evict_one(struct arena_heap *heap, __u32 class, const struct cache_i
  * @size: what is to be allocated
  * @keep: an item that must stay, or NULL
  *
- * What goes is one item, or, as whole pages must come free, no more than twice the
- * pages that are needed. The time it takes is bounded by these, and by what is looked
+ * What goes is one item, or one slab, or, as whole pages must come free, no more than
+ * twice the pages that are needed. The time it takes is bounded by these, and by what is looked
  * at before.
  *
  * Return: whether there is room now; if not, all items are still there.

@@ -613,6 +613,7 @@ static enum verdict do_stats(struct command *cmd)
 {
 	if (cmd->tokens == 2 && token_is(&cmd->token[1], "reset")) {
 		memset(&proto_stats, 0, sizeof(proto_stats));
+		store_stats_reset();
 		server_stats_reset();
 		return reply(cmd, "RESET");
 	}

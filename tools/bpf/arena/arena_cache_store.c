@@ -18,6 +18,9 @@
 /* Items that the XDP program has used, passed over at an eviction at most. */
 #define SECOND_CHANCES	64
 
+/* Items that are freed between two looks at the sockets: some 150 us. */
+#define SWEEP		256
+
 struct store_stats store_stats;
 
 static struct cache *cache;
@@ -25,6 +28,14 @@ static struct arena_heap heap;
 static __u32 heap_first;	/* page */
 static struct cache_item *newest, *oldest;
 static __u64 last_cas;
+
+/* What there is stays, what has happened is forgotten. */
+void store_stats_reset(void)
+{
+	store_stats.total_items = 0;
+	store_stats.evictions = 0;
+	store_stats.expired = 0;
+}
 
 /* The clock that the XDP program reads, too. Goes on while the machine sleeps. */
 __u64 store_now(void)
@@ -131,6 +142,16 @@ static size_t item_size(size_t ntext)
 	return sizeof(struct cache_item) + ntext + 8;
 }
 
+static bool flushed(const struct cache_item *item)
+{
+	return item->cas <= cache->flushed;
+}
+
+static bool expired(const struct cache_item *item, __u64 now)
+{
+	return item->expires && item->expires <= now;
+}
+
 /* Where the link to @item is, which must be in the table. */
 static struct cache_item **link_of(struct cache_item *item)
 {
@@ -145,8 +166,10 @@ static struct cache_item **link_of(struct cache_item *item)
 static void forget(struct cache_item *item)
 {
 	lru_del(item);
-	store_stats.items--;
-	store_stats.bytes -= item_size(item->ntext);
+	if (!flushed(item)) {
+		store_stats.items--;
+		store_stats.bytes -= item_size(item->ntext);
+	}
 	arena_free(&heap, item);
 }
 
@@ -165,15 +188,12 @@ void store_delete(struct cache_item *item)
 	forget(item);
 }
 
-static bool expired(const struct cache_item *item, __u64 now)
+/* Those that are there are freed later: there may be millions. */
+static void flush(void)
 {
-	return item->expires && item->expires <= now;
-}
-
-static void delete_all(void)
-{
-	while (oldest)
-		store_delete(oldest);
+	store_stats.items = 0;
+	store_stats.bytes = 0;
+	__atomic_store_n(&cache->flushed, last_cas, __ATOMIC_RELEASE);
 }
 
 /* Whoever looks at the table has to come by here first. */
@@ -181,7 +201,7 @@ static void flush_if_due(__u64 now)
 {
 	if (!cache->flush_at || cache->flush_at > now)
 		return;
-	delete_all();
+	flush();
 	/* Until here the XDP program answered nothing. */
 	__atomic_store_n(&cache->flush_at, 0, __ATOMIC_RELEASE);
 }
@@ -196,10 +216,29 @@ void store_flush(__u64 when)
 
 	flush_if_due(now);
 	if (when <= now) {
-		delete_all();
+		flush();
 		when = 0;
 	}
 	__atomic_store_n(&cache->flush_at, when, __ATOMIC_RELEASE);
+}
+
+/**
+ * store_sweep() - Free some of the items that store_flush() has made invalid.
+ *
+ * Nothing uses them, so they are the oldest ones, all together.
+ *
+ * Return: whether there are more.
+ */
+bool store_sweep(void)
+{
+	int i;
+
+	for (i = 0; oldest && flushed(oldest); i++) {
+		if (i == SWEEP)
+			return true;
+		store_delete(oldest);
+	}
+	return false;
 }
 
 static struct cache_item *find(const char *key, size_t nkey)
@@ -231,7 +270,7 @@ struct cache_item *store_find(const char *key, size_t nkey)
 	item = find(key, nkey);
 	if (!item)
 		return NULL;
-	if (expired(item, now)) {
+	if (flushed(item) || expired(item, now)) {
 		store_stats.expired++;
 		store_delete(item);
 		return NULL;
@@ -252,7 +291,7 @@ static void spare_used(void)
 	for (i = 0; oldest && i < SECOND_CHANCES; i++) {
 		struct cache_bucket *bucket = bucket_of(oldest->hash);
 
-		if (!READ_ONCE(bucket->used) || expired(oldest, now))
+		if (!READ_ONCE(bucket->used) || flushed(oldest) || expired(oldest, now))
 			break;
 		WRITE_ONCE(bucket->used, 0);
 		lru_use(oldest);
@@ -276,7 +315,7 @@ struct cache_item *store_oldest(void)
 void store_evict(struct cache_item *item)
 {
 	/* The clock is not asked for each of thousands. */
-	if (item->expires && expired(item, store_now()))
+	if (flushed(item) || (item->expires && expired(item, store_now())))
 		store_stats.expired++;
 	else
 		store_stats.evictions++;

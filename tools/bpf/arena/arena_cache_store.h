@@ -13,10 +13,12 @@ struct store_stats {
 	__u64 bytes;		/* of items, with what belongs to them */
 	__u64 total_items;	/* ever stored */
 	__u64 evictions;
-	__u64 expired;
+	__u64 expired;		/* or flushed, and found again or evicted */
 };
 
 extern struct store_stats store_stats;
+
+void store_stats_reset(void);
 
 bool store_init(struct cache *cache, void *start, size_t size);
 __u64 store_now(void);
@@ -28,6 +30,7 @@ void store_link(struct cache_item *item);
 void store_delete(struct cache_item *item);
 void store_expire(struct cache_item *item, __u64 expires);
 void store_flush(__u64 when);
+bool store_sweep(void);
 
 static inline char *item_key(struct cache_item *item)
 {

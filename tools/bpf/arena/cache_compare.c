@@ -27,6 +27,7 @@
 #define MANY_KEYS	9000
 #define SOME_KEYS	300
 #define TOO_LONG	1048577	/* bytes of a value */
+#define HALF		600000	/* bytes, twice too many for an item */
 #define SILENCE		500	/* ms after which a datagram has no answer */
 
 /* What both have at the beginning, and what is asked at the end. */
@@ -39,6 +40,7 @@ enum difference {
 	LENGTH,
 	WORDS,
 	UNSENT,
+	JOINED,
 	LONG_LINE,
 	OTHER_COMMANDS,
 	VERSION,
@@ -59,6 +61,8 @@ static const struct {
 		    "the data after a line with too many words are no commands" },
 	[UNSENT] = { "unsent", "SERVER_ERROR object too large for cache\r\n",
 		     "an answer is sent although the data to be refused end early" },
+	[JOINED] = { "joined", "STORED\r\nSERVER_ERROR object too large for cache\r\n",
+		     "with the value that is there, it is too large: that is not a missing key" },
 	[LONG_LINE] = { "long line", "CLIENT_ERROR line too long\r\n",
 			"the client is told why the connection ends" },
 	[OTHER_COMMANDS] = { "other commands", "ERROR\r\n",
@@ -600,6 +604,12 @@ static void all_long(void)
 		memset(to, 'x', TOO_LONG);
 		compare(text, stpcpy(to + TOO_LONG, "\r\n") - text, &no_difference);
 	}
+	to = text + sprintf(text, "set big 0 0 %d\r\n", HALF);
+	memset(to, 'x', HALF);
+	to += HALF + sprintf(to + HALF, "\r\nappend big 0 0 %d\r\n", HALF);
+	memset(to, 'x', HALF);
+	compare(text, stpcpy(to + HALF, "\r\n") - text,
+		&(struct input){ text, JOINED });
 	memset(text, 'x', 40000);
 	compare(text, 40000, &(struct input){ text, LONG_LINE });
 }

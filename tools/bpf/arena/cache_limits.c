@@ -32,6 +32,7 @@
 #define BIG_VALUES	8
 #define BIG		1000000
 #define UNREAD		40	/* clients */
+#define FLUSHED_ROOM	50	/* of BIG, in what is empty again: 64 MiB in all */
 
 static char value[ITEM_MAX + 512];
 static int small_items;
@@ -213,6 +214,43 @@ void test_mixed(unsigned long port, unsigned long sets)
 		errx(1, "too little was evicted for this to mean anything");
 }
 
+/*
+ * The items are gone at once, which takes the server no longer than any request; their
+ * memory comes back by and by.
+ */
+static void check_flush(int fd, __u64 limit_us)
+{
+	__u64 items = stat_of(fd, "curr_items"), cpu = stat_of(fd, "cpu_microseconds");
+	char key[32];
+
+	send_all(fd, "flush_all\r\n", 11);
+	if (strcmp(read_line(fd), "OK"))
+		errx(1, "not flushed");
+	if (stat_of(fd, "curr_items") || stat_of(fd, "bytes"))
+		errx(1, "there is something after flush_all");
+	if (strcmp(set_value(fd, "after", SMALL), "STORED"))
+		errx(1, "not stored");
+	cpu = stat_of(fd, "cpu_microseconds") - cpu;
+	printf("flush_all of %llu items and a set: %llu us of CPU\n", items, cpu);
+	if (cpu > limit_us)
+		errx(1, "it took the server more than %llu us", limit_us);
+	for (int i = small_items - SMALL_BATCH; i < small_items; i++) {
+		sprintf(value, "get item-%07d\r\n", i);
+		send_all(fd, value, strlen(value));
+		if (strcmp(read_line(fd), "END"))
+			errx(1, "item-%07d is there after flush_all", i);
+	}
+	sleep(1);
+	items = stat_of(fd, "evictions") + stat_of(fd, "reclaimed");
+	for (int i = 0; i < FLUSHED_ROOM; i++) {
+		snprintf(key, sizeof(key), "room-%d", i);
+		if (strcmp(set_value(fd, key, BIG), "STORED"))
+			errx(1, "no room after flush_all");
+	}
+	if (stat_of(fd, "evictions") + stat_of(fd, "reclaimed") != items)
+		errx(1, "after flush_all, items had to go for %d large ones", FLUSHED_ROOM);
+}
+
 void test_evict(unsigned long port, unsigned long limit_us, unsigned long other)
 {
 	static const size_t sizes[] = {
@@ -228,6 +266,7 @@ void test_evict(unsigned long port, unsigned long limit_us, unsigned long other)
 		fill(fd);
 		evict_by(fd, sizes[i], limit_us);
 	}
+	check_flush(fd, limit_us);
 	fill(memcached);
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
 		compare_with(memcached, sizes[i]);

@@ -34,6 +34,7 @@
 #define CLIENT_PORT	33333
 #define LONGEST_TEXT	1392	/* 1400 with the frame header */
 #define FLIPS		300
+#define FLUSHED		50000	/* items, that are still there for a while */
 
 #define ARRAY_SIZE(x)	(sizeof(x) / sizeof((x)[0]))
 
@@ -539,6 +540,25 @@ static void test_flips(int version)
 	}
 }
 
+/* flush_all makes items invalid that it has not freed yet: the last one is the last to go. */
+static void test_flush(int tcp)
+{
+	char line[64], said[4];
+
+	for (int i = 0; i < FLUSHED; i++)
+		send_all(tcp, line, sprintf(line, "set flushed-%d 0 0 1 noreply\r\nx\r\n", i));
+	set(tcp, "last", 5, 0);
+	kill(server, SIGSTOP);
+	answered("before flush_all", request(4, "get last\r\n"), "last", 5);
+	kill(server, SIGCONT);
+	send_all(tcp, "flush_all\r\n", 11);
+	if (receive(tcp, said, sizeof(said)) != 4 || memcmp(said, "OK\r\n", 4))
+		errx(1, "not flushed");
+	kill(server, SIGSTOP);
+	passed("after flush_all", request(4, "get last\r\n"));
+	kill(server, SIGCONT);
+}
+
 void test_packets(unsigned long port, pid_t pid, const char *device_name,
 		  const char *peer_name)
 {
@@ -560,6 +580,7 @@ void test_packets(unsigned long port, pid_t pid, const char *device_name,
 	test_ip4();
 	test_ip6();
 	kill(server, SIGCONT);
+	test_flush(tcp);
 	printf("packets: %d answered by XDP, %d passed as they were\n", answers, passes);
 	if (stat_of(tcp, "xdp_answered") != (__u64)answers)
 		errx(1, "the statistics say %llu were answered", stat_of(tcp, "xdp_answered"));

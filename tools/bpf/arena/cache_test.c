@@ -124,6 +124,8 @@ static int tcp_start(void)
 	expect_lines(fd, "OK\r\n", 1);
 	send_all(fd, "stats reset\r\n", 13);
 	expect_lines(fd, "RESET\r\n", 1);
+	if (stat_of(fd, "total_items") || stat_of(fd, "evictions") || stat_of(fd, "reclaimed"))
+		errx(1, "something is counted after a reset");
 	return fd;
 }
 
