@@ -199,7 +199,7 @@ END {
 	for (i = 1; i <= differing; i++)
 		print "  " differ[i]
 	if (explained)
-		printf "%d above the limit, with its profile in scripts/bench.limits\n", explained
+		printf "%d above the limit, for a reason that is in scripts/bench.limits\n", explained
 	printf "%d limits missed\n", misses
 	exit misses || differing
 }
