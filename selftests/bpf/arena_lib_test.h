@@ -22,18 +22,32 @@ static inline void arena_lib_pin(int cpu)
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
-/* What arena_pages_nosleep() of bpf_arena_common.h tells programs */
-static inline bool arena_lib_pages_nosleep(void)
+static inline bool arena_lib_kernel_has(const char *name, __u32 kind)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
-	bool can;
+	bool has;
 
 	if (!ASSERT_OK_PTR(btf, "types of the kernel"))
 		return true;
-	can = btf__find_by_name_kind(btf, "arena_stock", BTF_KIND_STRUCT) > 0 ||
-	      btf__find_by_name_kind(btf, "arena_free_span", BTF_KIND_STRUCT) > 0;
+	has = btf__find_by_name_kind(btf, name, kind) > 0;
 	btf__free(btf);
-	return can;
+	return has;
+}
+
+/* What arena_pages_nosleep() of bpf_arena_common.h tells programs */
+static inline bool arena_lib_pages_nosleep(void)
+{
+	return arena_lib_kernel_has("arena_stock", BTF_KIND_STRUCT) ||
+	       arena_lib_kernel_has("arena_free_span", BTF_KIND_STRUCT);
+}
+
+/*
+ * Does the kernel report each access where no page is, with its stack, which takes it most
+ * of a millisecond? Mainline does since 6.18.
+ */
+static inline bool arena_lib_reports_faults(void)
+{
+	return arena_lib_kernel_has("bpf_prog_report_arena_violation", BTF_KIND_FUNC);
 }
 
 /* Runs a program of type syscall; 0, or what it or the kernel returned. */

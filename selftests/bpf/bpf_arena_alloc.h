@@ -31,7 +31,8 @@
  * pages: in one of 16 MiB or more, which is the heap's alone, there is room for the largest
  * object then, wherever the pieces are. (So, where there are not so many pages in a row as
  * the next piece has, there are no new slabs.) What tables have taken of a limit, which is
- * about one page in 15 at most, they keep.
+ * about one page in 15 at most, they keep. Where all pages of a limit were once those of
+ * large objects and are free, there may be pages of slabs above it: one for 32 of them.
  *
  * Mainline before 7.0 does not let programs that must not sleep have pages of the arena, or
  * give them back, so that it refuses them arena_malloc() and arena_free(). With
@@ -654,11 +655,14 @@ static __always_inline void arena_source_return(struct arena_heap __arena *heap,
 /* Returns whether the heap may have so many more pages, and counts them. */
 static __always_inline int arena_source_charge(struct arena_heap __arena *heap, __u32 pages)
 {
-	__u32 have = __sync_fetch_and_add(&heap->pages, pages);
+	__u32 limit = heap->limit;
 
-	if (!heap->limit || have + pages <= heap->limit)
-		return 1;
-	__sync_fetch_and_sub(&heap->pages, pages);
+	/* Looks before it adds: what is too much must not be in the way of what is not. */
+	if (!limit || arena_load_acquire(&heap->pages) + pages <= limit) {
+		if (__sync_fetch_and_add(&heap->pages, pages) + pages <= limit || !limit)
+			return 1;
+		__sync_fetch_and_sub(&heap->pages, pages);
+	}
 	__sync_fetch_and_add(&heap->over_limit, 1);
 	return 0;
 }
@@ -669,7 +673,10 @@ static __always_inline __u32 arena_source_take(struct arena_heap __arena *heap, 
 {
 	__u32 page;
 
-	if (!arena_source_charge(heap, pages))
+	/* Without a page of slabs, free pages would be of no use to small objects. */
+	if (for_slabs && arena_load_acquire(&heap->pool_pages))
+		__sync_fetch_and_add(&heap->pages, pages);
+	else if (!arena_source_charge(heap, pages))
 		return 0;
 	if (!heap->end) {
 		page = arena_source_pages(pages);
@@ -1349,7 +1356,8 @@ arena_global_func __u64 arena_malloc_class(struct arena_heap __arena *heap __arg
  * Context: any; it sleeps only in programs that may.
  * Return: the object, which is not zeroed, or NULL: there is no memory, at least not
  * now and here, or the heap is at its limit, or its lock could not be had in time, or
- * @size is too large. arena_heap_stats() tells which it was.
+ * @size is too large: arena_heap_stats() tells which it was. Or others have taken what
+ * this call had brought, ARENA_MALLOC_TRIES times.
  */
 static __always_inline void __arena *arena_malloc(struct arena_heap __arena *heap, __u64 size)
 {

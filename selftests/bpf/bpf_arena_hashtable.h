@@ -68,7 +68,9 @@
  * retry: an entry is found if it is there all the time, and what was copied is of one
  * entry at one time. For that, a writer changes what is in an entry between
  * arena_htab_write_begin() and arena_htab_write_end(), and frees one after it has been
- * taken out, at once if it likes. In user space only a reader that shares its address
+ * taken out, at once if it likes. Who takes over the lock of a writer that died makes a new
+ * table: entries that were on the way to another bucket may be in none, or in two, and one
+ * that was being changed is as it was left. In user space only a reader that shares its address
  * space with no one who frees memory, or trims the table, can do so: a pointer that is
  * not right kills it.
  */
@@ -470,14 +472,16 @@ static __always_inline int __arena_htab_add_memory(struct arena_htab __arena *ht
 static arena_noinline void __arena_htab_free_directory(struct arena_htab __arena *htab,
 						       __u32 index)
 {
-	struct arena_htab_directory __arena *__arena *directory;
+	struct arena_htab_directory __arena *__arena *directory, *old;
 
 	if (!__arena_htab_begins(index, ARENA_HTAB_SEGMENT * ARENA_HTAB_SEGMENT) ||
 	    index >= ARENA_HTAB_MAX)
 		return;
 	directory = __arena_htab_directory(htab, index);
-	arena_free(htab->heap, *directory);
-	*directory = NULL;
+	old = *directory;
+	/* Who dies in between has lost a page, and not left it to be freed twice. */
+	arena_store_release(directory, NULL);
+	arena_free(htab->heap, old);
 }
 
 /* After bucket @index, the last one, has gone. */
@@ -620,6 +624,14 @@ static arena_noinline int arena_htab_del(struct arena_htab __arena *htab,
 	return 0;
 }
 
+/* Are there more buckets than it takes? */
+static __always_inline int __arena_htab_too_large(struct arena_htab __arena *htab)
+{
+	__u32 buckets = arena_htab_buckets(htab);
+
+	return buckets > ARENA_HTAB_MIN && buckets > htab->entries;
+}
+
 /*
  * One bucket less. Returns 0 if that is too few, or a chain would be too long; else one more
  * than how many entries it had to look at.
@@ -630,7 +642,7 @@ static arena_noinline int __arena_htab_shrink(struct arena_htab __arena *htab)
 	__u64 shape = htab->shape;
 	__u32 buckets = arena_htab_buckets(htab), to, len;
 
-	if (buckets <= ARENA_HTAB_MIN || buckets <= htab->entries)
+	if (!__arena_htab_too_large(htab))
 		return 0;
 	if (!(__u32)shape)
 		shape = ((shape >> 32) - 1) << 32 | __arena_htab_size(shape) / 2;
@@ -670,7 +682,7 @@ static arena_noinline int arena_htab_trim(struct arena_htab __arena *htab)
 		if (left < 0)
 			break;
 	}
-	return -EAGAIN;
+	return __arena_htab_too_large(htab) ? -EAGAIN : 0;
 }
 
 #endif /* __BPF_ARENA_HASHTABLE_H */

@@ -160,8 +160,9 @@ struct arena_hlist_head {
  */
 static inline void arena_init_list_head(struct arena_list_head __arena *head)
 {
-	head->next = head;
-	head->prev = head;
+	/* Who dies in between leaves one that is still of zeroes to who adds something. */
+	WRITE_ONCE(head->prev, head);
+	WRITE_ONCE(head->next, head);
 }
 
 /**

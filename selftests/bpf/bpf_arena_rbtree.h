@@ -223,22 +223,28 @@ __arena_rb_insert_turn(struct arena_rb_root __arena *root, struct arena_rb_node 
 	return NULL;
 }
 
-/**
- * arena_rb_insert_color() - balance a tree that a node was put in
- * @node: the node, by arena_rb_link_node()
- * @root: the tree
- */
-static arena_noinline void arena_rb_insert_color(struct arena_rb_node __arena *node,
-						 struct arena_rb_root __arena *root)
+static arena_noinline void __arena_rb_balance(struct arena_rb_node __arena *node,
+					       struct arena_rb_root __arena *root)
 {
 	int turn;
 
-	root->nodes++;
 	bpf_for(turn, 0, ARENA_RB_HEIGHT) {
 		node = __arena_rb_insert_turn(root, node);
 		if (!node)
 			break;
 	}
+}
+
+/**
+ * arena_rb_insert_color() - balance a tree that a node was put in
+ * @node: the node, by arena_rb_link_node()
+ * @root: the tree
+ */
+static inline void arena_rb_insert_color(struct arena_rb_node __arena *node,
+					 struct arena_rb_root __arena *root)
+{
+	root->nodes++;
+	__arena_rb_balance(node, root);
 }
 
 /**
@@ -262,8 +268,9 @@ arena_rb_add(struct arena_rb_node __arena *node, struct arena_rb_root __arena *r
 	bpf_for(turn, 0, turns) {
 		next = *link;
 		if (!next) {
+			WRITE_ONCE(root->nodes, root->nodes + 1);
 			arena_rb_link_node(node, parent, link);
-			arena_rb_insert_color(node, root);
+			__arena_rb_balance(node, root);
 			return 0;
 		}
 		parent = next;
@@ -294,8 +301,9 @@ arena_rb_find_add(struct arena_rb_node __arena *node, struct arena_rb_root __are
 	bpf_for(turn, 0, turns) {
 		next = *link;
 		if (!next) {
+			WRITE_ONCE(root->nodes, root->nodes + 1);
 			arena_rb_link_node(node, parent, link);
-			arena_rb_insert_color(node, root);
+			__arena_rb_balance(node, root);
 			return NULL;
 		}
 		order = cmp(node, next);
@@ -611,7 +619,6 @@ static arena_noinline void arena_rb_erase(struct arena_rb_node __arena *node,
 {
 	__u64 next, place, any = (__u64)READ_ONCE(root->node);
 
-	root->nodes--;
 	next = __arena_rb_successor(node);
 	arena_forget(next, any);
 	place = __arena_rb_cut(root, (struct arena_rb_node __arena *)next);
@@ -619,6 +626,8 @@ static arena_noinline void arena_rb_erase(struct arena_rb_node __arena *node,
 	place = __arena_rb_take_place(root, node, (struct arena_rb_node __arena *)next, place);
 	arena_forget(place, any);
 	__arena_rb_erase_color(root, place, any);
+	/* Last, as it is counted first: there are never more than that. */
+	arena_store_release(&root->nodes, root->nodes - 1);
 }
 
 #endif /* __BPF_ARENA_RBTREE_H */

@@ -174,6 +174,7 @@ static inline void arena_preempt_enable(void)
 #define ARENA_SPIN_PAUSES	1000
 #define ARENA_SPIN_YIELDS	100
 #define ARENA_SPIN_NAP_NS	50000
+#define ARENA_SPIN_LOOKS	1000
 
 /* The beginning of a file, with a 0 after it, or a negative errno. */
 static inline int arena_spin_read(const char *path, char *text, size_t size)
@@ -253,17 +254,22 @@ static inline __u64 arena_spin_me(void)
 	static __thread __u64 me;
 	static __thread __u32 pid;
 	__u32 *process = arena_spin_process();
-	__u32 begun;
+	__u32 begun, now;
+	__u64 id;
 
 	if (me && process && __atomic_load_n(process, __ATOMIC_RELAXED) == pid)
 		return me;
-	pid = getpid();
-	me = (__u32)syscall(SYS_gettid);
+	/* A signal handler that asks meanwhile finds nothing, and asks for itself. */
+	WRITE_ONCE(me, 0);
+	now = getpid();
+	id = (__u32)syscall(SYS_gettid);
 	if (!arena_spin_begun("/proc/thread-self/stat", &begun))
-		me |= (__u64)begun << 32;
+		id |= (__u64)begun << 32;
+	WRITE_ONCE(pid, now);
 	if (process)
-		__atomic_store_n(process, pid, __ATOMIC_RELAXED);
-	return me;
+		__atomic_store_n(process, now, __ATOMIC_RELAXED);
+	WRITE_ONCE(me, id);
+	return id;
 }
 
 static inline __u64 arena_spin_now(void)
@@ -416,9 +422,10 @@ static inline int arena_spin_look_for(__u64 holder)
 static inline int arena_spin_replace(arena_spinlock_t *lock, __u64 next)
 {
 	__u64 holder;
-	int err;
+	int err, turn;
 
-	do {
+	/* A partner that goes on writing must not keep us here. */
+	for (turn = 0; turn < ARENA_SPIN_LOOKS; turn++) {
 		holder = arena_load_acquire(&lock->holder);
 		if (!holder)
 			return -ENOENT;
@@ -427,8 +434,10 @@ static inline int arena_spin_replace(arena_spinlock_t *lock, __u64 next)
 		err = arena_spin_look_for(holder);
 		if (err != -ESRCH)
 			return err;
-	} while (__sync_val_compare_and_swap(&lock->holder, holder, next) != holder);
-	return 0;
+		if (__sync_val_compare_and_swap(&lock->holder, holder, next) == holder)
+			return 0;
+	}
+	return -EBUSY;
 }
 
 /**
@@ -450,7 +459,7 @@ static inline int arena_spin_replace(arena_spinlock_t *lock, __u64 next)
  * Context: user space
  * Return: 0 if it was held by a thread that is gone, and is released,
  * -ENOENT if nobody holds it,
- * -EBUSY if the thread that holds it lives,
+ * -EBUSY if the thread that holds it lives, or it is another one at each look,
  * -EPERM if a program holds it,
  * -EACCES if it cannot be told, since /proc is not there, is of another PID namespace, or
  * hides other users' processes

@@ -437,6 +437,52 @@ static void test_limits(void)
 	CHECK(!arena_malloc(&heap, 8));
 }
 
+/* All that a limit allows was one object, and is free: there is room for any other one. */
+static void test_limit_reached(void)
+{
+	void *obj;
+
+	make_heap(7, 100);
+	heap.limit = 30;
+	obj = arena_malloc(&heap, 29 * PAGE_SIZE);
+	CHECK(obj);
+	CHECK(!arena_malloc(&heap, 8));
+	CHECK_EQ(arena_free(&heap, obj), 0);
+	obj = arena_malloc(&heap, 8);
+	CHECK(obj);
+	CHECK_EQ(arena_free(&heap, obj), 0);
+	CHECK_EQ(arena_heap_fill(&heap, 20), 0);
+	CHECK(get_stats().pages <= 31);
+	check_empty();
+}
+
+static bool limit_tested;
+
+static void *ask_too_much(void *unused)
+{
+	while (!__atomic_load_n(&limit_tested, __ATOMIC_RELAXED))
+		CHECK(!arena_malloc(&heap, ARENA_MALLOC_MAX));
+	return unused;
+}
+
+/* What the limit refuses to one is not in the way of another. */
+static void test_limit_shared(void)
+{
+	u64 refused, tries = 0;
+	pthread_t id;
+
+	make_heap(7, 600);
+	heap.limit = 100;
+	CHECK_EQ(pthread_create(&id, NULL, ask_too_much, NULL), 0);
+	do {
+		CHECK(arena_source_charge(&heap, 1));
+		__sync_fetch_and_sub(&heap.pages, 1);
+		refused = arena_load_acquire(&heap.over_limit);
+	} while (++tries < 20000 || refused < 20000);
+	__atomic_store_n(&limit_tested, true, __ATOMIC_RELAXED);
+	CHECK_EQ(pthread_join(id, NULL), 0);
+}
+
 /* What is not an object is refused, and no harm done. */
 static void test_bad_frees(void)
 {
@@ -730,6 +776,8 @@ static void test_threads_short(void)
 static const struct test tests[] = {
 	{ "classes", test_classes },
 	{ "limits", test_limits },
+	{ "limit for two", test_limit_shared },
+	{ "limit that was reached", test_limit_reached },
 	{ "random objects", test_random },
 	{ "random histories", test_histories },
 	{ "large objects after small ones", test_large_after_small },

@@ -2,7 +2,21 @@
 /* The table of ../bpf_arena_hashtable.h. */
 #include "lib.h"
 #include "lib_heap.h"
+
+static int free_unled(struct arena_heap *heap, void *ptr);
+#define arena_free free_unled
 #include "progs/arena_lib_hashtable.h"
+#undef arena_free
+
+static struct arena_htab *trimmed;
+
+/* Who dies while it frees memory must not have left it where it is freed again. */
+static int free_unled(struct arena_heap *heap, void *ptr)
+{
+	for (int i = 0; ptr && trimmed && i < 64; i++)
+		CHECK((void *)trimmed->directory[i] != ptr);
+	return arena_free(heap, ptr);
+}
 
 static void test_table(void)
 {
@@ -38,6 +52,7 @@ static void test_large(void)
 	for (i = 0; i < CNT; i++)
 		CHECK_EQ(arena_htab_del(&htab, &e[i].node), 0);
 	CHECK_EQ(arena_htab_buckets(&htab), CNT - 2);
+	trimmed = &htab;
 	while (arena_htab_trim(&htab) == -EAGAIN)
 		;
 	CHECK_EQ(arena_htab_buckets(&htab), ARENA_HTAB_MIN);
@@ -129,6 +144,25 @@ static void test_given_back(void)
 	}
 }
 
+/* As much as a call takes out: there is nothing for another one. */
+static void test_trimmed_at_once(void)
+{
+	const u32 buckets = ARENA_HTAB_MIN + ARENA_HTAB_TRIM;
+	static struct elem e[2 * (ARENA_HTAB_MIN + ARENA_HTAB_TRIM)];
+	static struct arena_htab htab;
+	static struct arena_heap heap;
+	u64 cnt, i;
+
+	lib_init_heap(&heap, 64);
+	arena_htab_init(&htab, &heap);
+	for (cnt = 0; arena_htab_buckets(&htab) < buckets; cnt++)
+		CHECK_EQ(arena_htab_add(&htab, &e[cnt].node, cnt), 0);
+	for (i = 0; i < cnt; i++)
+		CHECK_EQ(arena_htab_del(&htab, &e[i].node), 0);
+	CHECK_EQ(arena_htab_trim(&htab), 0);
+	CHECK_EQ(arena_htab_buckets(&htab), ARENA_HTAB_MIN);
+}
+
 /* A writer dies, and who takes over its lock writes on. */
 static void test_writer_dies(void)
 {
@@ -155,6 +189,7 @@ static const struct test tests[] = {
 	{ "a table without memory", test_no_memory },
 	{ "a full table grows", test_full_grows },
 	{ "memory is given back", test_given_back },
+	{ "all that a call takes", test_trimmed_at_once },
 	{ "a writer dies", test_writer_dies },
 };
 

@@ -382,7 +382,7 @@ void serial_test_arena_lib_lock(void)
 	int i;
 
 	if (libbpf_num_possible_cpus() < 2) {
-		ASSERT_FAIL("the test of the lock needs two CPUs");
+		PRINT_FAIL("the test of the lock needs two CPUs\n");
 		return;
 	}
 	sched_getaffinity(0, sizeof(old), &old);
