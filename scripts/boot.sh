@@ -82,6 +82,12 @@ kvm)
 	;;
 tcg)
 	accel=tcg,thread=multi
+	# Debian's kernels have jump labels, which configs/vm.config says the danger of.
+	case $image in
+	build/image/*)
+		accel=tcg,thread=single
+		;;
+	esac
 	cpu=max$cx16
 	# On a loaded host the timer's interrupt can be late: that is no broken one.
 	append="no_timer_check unknown_nmi_panic panic_print=0x41"

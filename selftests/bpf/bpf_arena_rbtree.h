@@ -224,7 +224,7 @@ __arena_rb_insert_turn(struct arena_rb_root __arena *root, struct arena_rb_node 
 }
 
 static arena_noinline void __arena_rb_balance(struct arena_rb_node __arena *node,
-					       struct arena_rb_root __arena *root)
+					      struct arena_rb_root __arena *root)
 {
 	int turn;
 
