@@ -15,6 +15,7 @@ check "each guard is needed" $make guards
 check "ten minutes of stress, on the debug kernel" $make stress CONFIG=debug
 check "100,000 random programs" $make fuzz
 check "ten minutes of the page offset allocator in libFuzzer" $make fuzz-space
+check "the header libraries and tools on mainline's kernels" scripts/portable.sh
 check "each single patch builds and boots" $make test-each
 }
 finish
