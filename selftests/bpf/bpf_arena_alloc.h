@@ -409,7 +409,7 @@ static __always_inline void arena_run_link(struct arena_heap __arena *heap, __u3
 		arena_run_at(heap, run->next)->prev = page;
 	heap->bin[bin] = page;
 	heap->bins |= ARENA_BIT(bin);
-	heap->pool_pages += pages;
+	arena_store_release(&heap->pool_pages, heap->pool_pages + pages);
 }
 
 static __always_inline void arena_run_unlink(struct arena_heap __arena *heap, __u32 page,
@@ -427,7 +427,7 @@ static __always_inline void arena_run_unlink(struct arena_heap __arena *heap, __
 		heap->bin[bin] = run->next;
 	if (!heap->bin[bin])
 		heap->bins &= ~ARENA_BIT(bin);
-	heap->pool_pages -= pages;
+	arena_store_release(&heap->pool_pages, heap->pool_pages - pages);
 }
 
 /* Adds a run, which grows together with its neighbours. */
