@@ -12,12 +12,14 @@
 set -u
 . scripts/lib.sh
 
-each=build/guards
-objects=build/kernel-guards
+# Called so, ccache has the objects of build/kernel for them.
+each=build/guards/linux
+objects=build/guards/kernel
 image=$objects/arch/x86/boot/bzImage
 
 [ $# -gt 0 ] || set -- tests/guards/*.patch
 head=$(git -C $tree rev-parse arena) || die "no kernel tree yet: run make first"
+mkdir -p build/guards
 [ -e $each ] || git -C $tree worktree add -q -f --detach "$PWD/$each" "$head"
 
 build()
